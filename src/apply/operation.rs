@@ -1,0 +1,190 @@
+//! `StackSets` operations: begin, wait, and say what came of it.
+
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+use crate::{
+    apply::{
+        EventKind, Event, InstanceFailure, StepFailure,
+        perform::{Performer, Progress},
+    },
+    cloud::{CloudError, CloudErrorKind, CloudWrite, InstanceResult, OperationStatus, ResultStatus},
+    ids::{Digest, OperationId, StackSetName},
+    plan::Step,
+};
+
+/// The first pause between two looks at an operation; each is half as long again, up to the last.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Looks in a row that may fail before an operation counts as lost from sight. With the longest pause
+/// that is ten minutes without a network.
+const FAILED_LOOKS: u32 = 20;
+
+/// Instances up to which single results are read while an operation runs: one call for each hundred.
+const COUNTED: usize = 2_000;
+
+impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
+    /// Begins a step's operation and waits for its end.
+    pub(super) async fn operate(
+        &self,
+        step: &Step,
+        name: &StackSetName,
+        total: usize,
+        begin: impl AsyncFn(&OperationId) -> Result<(), CloudError>,
+    ) -> Result<Progress, StepFailure> {
+        let operation = self.operation_id(step);
+        let mut pauses = Pauses::of(&operation);
+        loop {
+            let error = match begin(&operation).await {
+                Ok(()) => break,
+                Err(error) => error,
+            };
+            match error.kind {
+                // The ID is ours, so the operation is too: go on waiting for it.
+                CloudErrorKind::OperationExists => break,
+                // Somebody else's operation, or auto-deployment. Ours comes after it.
+                CloudErrorKind::Busy => {
+                    self.tell(step, EventKind::Waiting);
+                    if !self.pause(pauses.next()).await {
+                        return Ok(Progress::LeftRunning(None));
+                    }
+                }
+                // The answer was lost. If the call took effect, the operation is there.
+                CloudErrorKind::Unreachable => {
+                    match self.cloud.operation_progress(self.call_as, name, &operation).await {
+                        Ok(_) => break,
+                        Err(_) => return Err(error.into()),
+                    }
+                }
+                _ => return Err(error.into()),
+            }
+        }
+        self.tell(step, EventKind::Operation(&operation));
+        self.follow(step, name, &operation, total).await
+    }
+
+    /// Waits for the end of an operation.
+    pub(super) async fn follow(
+        &self,
+        step: &Step,
+        name: &StackSetName,
+        operation: &OperationId,
+        total: usize,
+    ) -> Result<Progress, StepFailure> {
+        let mut pauses = Pauses::of(operation);
+        let mut failed_looks = 0;
+        loop {
+            match self.cloud.operation_progress(self.call_as, name, operation).await {
+                Err(error) => {
+                    let may_pass = matches!(error.kind, CloudErrorKind::Throttled | CloudErrorKind::Unreachable);
+                    failed_looks += 1;
+                    if !may_pass || failed_looks > FAILED_LOOKS {
+                        return Err(error.into());
+                    }
+                }
+                Ok(progress) => {
+                    failed_looks = 0;
+                    match progress.status {
+                        OperationStatus::Queued | OperationStatus::Running => {
+                            let failed = usize::try_from(progress.failed).unwrap_or(usize::MAX);
+                            let done = self.count_done(name, operation, total).await;
+                            self.tell(step, EventKind::Progress { done, failed, total });
+                        }
+                        OperationStatus::Stopped => return Err(StepFailure::Stopped(operation.clone())),
+                        OperationStatus::Succeeded if progress.failed == 0 => return Ok(Progress::Done),
+                        OperationStatus::Succeeded => {
+                            let (failures, _) = self.failures(name, operation, progress.failed).await?;
+                            return Ok(Progress::DoneInPart(failures));
+                        }
+                        OperationStatus::Failed => {
+                            let (failures, cancelled) = self.failures(name, operation, progress.failed).await?;
+                            return Err(StepFailure::Instances {
+                                operation: operation.clone(),
+                                failures,
+                                cancelled,
+                                reason: progress.reason,
+                            });
+                        }
+                    }
+                }
+            }
+            if !self.pause(pauses.next()).await {
+                return Ok(Progress::LeftRunning(Some(operation.clone())));
+            }
+        }
+    }
+
+    /// How many instances are done, where it is cheap to know. Only for show, so a failure is no matter.
+    async fn count_done(&self, name: &StackSetName, operation: &OperationId, total: usize) -> Option<usize> {
+        if total == 0 || total > COUNTED {
+            return None;
+        }
+        let results = self.cloud.operation_results(self.call_as, name, operation).await.ok()?;
+        Some(results.iter().filter(|result| result.status == ResultStatus::Succeeded).count())
+    }
+
+    /// The instances that failed, and how many were not tried for that. The listing is eventually
+    /// consistent, so it is read once more where it shows fewer failures than the operation.
+    async fn failures(
+        &self,
+        name: &StackSetName,
+        operation: &OperationId,
+        expected: u32,
+    ) -> Result<(Vec<InstanceFailure>, usize), StepFailure> {
+        let mut results = self.cloud.operation_results(self.call_as, name, operation).await?;
+        let failed = |results: &[InstanceResult]| results.iter().filter(|r| r.status == ResultStatus::Failed).count();
+        if failed(&results) < usize::try_from(expected).unwrap_or(usize::MAX) {
+            self.cloud.pause(FIRST_PAUSE).await;
+            results = self.cloud.operation_results(self.call_as, name, operation).await?;
+        }
+        let cancelled = results.iter().filter(|result| result.status == ResultStatus::Cancelled).count();
+        let mut failures: Vec<InstanceFailure> = results
+            .into_iter()
+            .filter(|result| result.status == ResultStatus::Failed)
+            .map(|InstanceResult { account, region, reason, status: _ }| InstanceFailure {
+                account,
+                region,
+                reason: reason.unwrap_or_else(|| "AWS gives no reason".to_owned()),
+            })
+            .collect();
+        failures.sort();
+        Ok((failures, cancelled))
+    }
+
+    /// Waits, and returns whether to go on: no, if the user wished to stop.
+    pub(super) async fn pause(&self, time: Duration) -> bool {
+        if self.stop.is_wished() {
+            return false;
+        }
+        let pause = std::pin::pin!(self.cloud.pause(time));
+        let wish = std::pin::pin!(self.stop.wished());
+        matches!(select(pause, wish).await, Either::Left(_))
+    }
+}
+
+/// Growing pauses, each up to a fifth longer or shorter, so that several waiters do not march in step.
+/// The jitter comes from the operation's ID: the same run waits the same.
+pub(super) struct Pauses {
+    next: Duration,
+    seed: Digest,
+    number: usize,
+}
+
+impl Pauses {
+    pub(super) fn of(operation: &OperationId) -> Self {
+        Self { next: FIRST_PAUSE, seed: Digest::of(operation.as_str()), number: 0 }
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        let bytes = self.seed.as_str().as_bytes();
+        let byte = bytes[self.number % bytes.len()];
+        self.number += 1;
+        let pause = self.next;
+        self.next = (pause * 3 / 2).min(LONGEST_PAUSE);
+        // A hexadecimal digit is one of sixteen, so the factor goes from 0.80 to 1.175.
+        let digit = char::from(byte).to_digit(16).unwrap_or(8);
+        pause * (32 + digit) / 40
+    }
+}

@@ -1,0 +1,144 @@
+//! One step: which calls it makes.
+
+use crate::{
+    apply::{Event, EventKind, InstanceFailure, Stop, StepEnd, StepFailure},
+    cloud::{CallTargets, ChangeSetKind, CloudWrite, Precondition, TemplateFrom},
+    ids::{CallAs, Digest, OperationId},
+    plan::{Action, InstanceTargets, OVERRIDE_KEY, Step, TemplateSource, override_body},
+};
+
+/// What every step needs.
+pub(super) struct Performer<'a, C, T> {
+    pub(super) cloud: &'a C,
+    pub(super) stop: &'a Stop,
+    pub(super) call_as: CallAs,
+    pub(super) digest: &'a Digest,
+    pub(super) tell: &'a T,
+}
+
+/// How far a step came.
+pub(super) enum Progress {
+    /// To its end.
+    Done,
+    /// To its end, with failures that are tolerated.
+    DoneInPart(Vec<InstanceFailure>),
+    /// The user wished to stop while this ran at AWS.
+    LeftRunning(Option<OperationId>),
+}
+
+impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
+    /// Makes a step's calls and waits for what they began.
+    pub(super) async fn perform(&self, step: &Step) -> StepEnd {
+        match self.act(step).await {
+            Ok(Progress::Done) => StepEnd::Done,
+            Ok(Progress::DoneInPart(failures)) => StepEnd::DoneInPart(failures),
+            Ok(Progress::LeftRunning(operation)) => StepEnd::LeftRunning(operation),
+            Err(failure) => StepEnd::Failed(failure),
+        }
+    }
+
+    pub(super) fn tell(&self, step: &Step, kind: EventKind<'_>) {
+        (self.tell)(Event { step, kind });
+    }
+
+    /// The ID of a step's operation: the same for a retry in this run, another in a run after a failure.
+    pub(super) fn operation_id(&self, step: &Step) -> OperationId {
+        let last = step.last_operation.as_ref().map_or("", OperationId::as_str);
+        OperationId::derive(&[self.digest.as_str(), step.id.as_str(), last])
+    }
+
+    async fn act(&self, step: &Step) -> Result<Progress, StepFailure> {
+        let cloud = self.cloud;
+        let call_as = self.call_as;
+        match &step.action {
+            Action::WaitForOperation { stack_set, operation } => {
+                self.follow(step, stack_set, operation, 0).await
+            }
+            Action::WaitForStack { region, name } => self.follow_stack(step, region, name).await,
+            Action::UploadTemplate { bucket, key, template } => {
+                cloud.put_object(bucket, key, template.body().as_bytes(), None).await?;
+                Ok(Progress::Done)
+            }
+            Action::CreateStack { spec, template } => {
+                self.change_stack(step, spec, from(template), ChangeSetKind::Create).await
+            }
+            Action::UpdateStack { spec, template, changes: _ } => {
+                self.change_stack(step, spec, from(template), ChangeSetKind::Update).await
+            }
+            Action::DeleteStack { region, name } => {
+                cloud.delete_stack(region, name).await?;
+                self.follow_deletion(step, region, name).await
+            }
+            Action::EmptyBucket { bucket } => {
+                cloud.empty_bucket(bucket).await?;
+                Ok(Progress::Done)
+            }
+            Action::WriteOverrides { bucket, replaces, content, changes: _ } => {
+                let precondition = match replaces {
+                    Some(version) => Precondition::Version(version.clone()),
+                    None => Precondition::Absent,
+                };
+                let body = override_body(content);
+                cloud.put_object(bucket, OVERRIDE_KEY, &body, Some(&precondition)).await?;
+                Ok(Progress::Done)
+            }
+            Action::CreateStackSet { spec, template } => {
+                let token = self.operation_id(step);
+                cloud.create_stack_set(call_as, spec, from(template), token.as_str()).await?;
+                Ok(Progress::Done)
+            }
+            Action::TurnOnManagedExecution { stack_set } => {
+                self.operate(step, stack_set, 0, async |operation| {
+                    cloud.turn_on_managed_execution(call_as, stack_set, operation).await
+                })
+                .await
+            }
+            Action::UpdateStackSet { spec, template, changes: _, retried: _ } => {
+                let accounts: usize = spec.targets.values().map(|target| target.accounts.len()).sum();
+                self.operate(step, &spec.name, accounts * spec.regions.len(), async |operation| {
+                    cloud.update_stack_set(call_as, spec, from(template), operation).await
+                })
+                .await
+            }
+            Action::AddInstances { stack_set, targets, preferences } => {
+                self.operate(step, stack_set, size(targets), async |operation| {
+                    cloud.create_instances(call_as, stack_set, named(targets), *preferences, operation).await
+                })
+                .await
+            }
+            Action::RemoveInstances { stack_set, targets, retain, preferences } => {
+                self.operate(step, stack_set, size(targets), async |operation| {
+                    cloud
+                        .delete_instances(call_as, stack_set, named(targets), *retain, *preferences, operation)
+                        .await
+                })
+                .await
+            }
+            Action::DeleteStackSet { stack_set } => {
+                cloud.delete_stack_set(call_as, stack_set).await?;
+                Ok(Progress::Done)
+            }
+        }
+    }
+
+}
+
+fn from(template: &TemplateSource) -> TemplateFrom<'_> {
+    match template {
+        TemplateSource::Inline => TemplateFrom::Body,
+        TemplateSource::Object { bucket, key } => TemplateFrom::Object { bucket, key },
+    }
+}
+
+fn size(targets: &InstanceTargets) -> usize {
+    targets.accounts.len() * targets.regions.len()
+}
+
+fn named(targets: &InstanceTargets) -> CallTargets<'_> {
+    CallTargets {
+        ous: &targets.ous,
+        reach: targets.reach,
+        accounts: &targets.accounts,
+        regions: &targets.regions,
+    }
+}

@@ -1,0 +1,116 @@
+//! Stacks in the owner account: change set, execution, deletion.
+
+use crate::{
+    apply::{
+        Event, EventKind, StepFailure,
+        operation::Pauses,
+        perform::{Performer, Progress},
+    },
+    cloud::{
+        ChangeSetKind, ChangeSetProgress, CloudError, CloudErrorKind, CloudWrite, StackProgress, TemplateFrom,
+    },
+    ids::{Region, StackName},
+    plan::{StackSpec, Step},
+};
+
+/// Looks in a row that may fail before a stack counts as lost from sight.
+const FAILED_LOOKS: u32 = 20;
+
+/// What a wait is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WaitFor {
+    Change,
+    Deletion,
+}
+
+impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
+    /// Makes or changes a stack through a change set, so that CloudFormation sees it whole first.
+    pub(super) async fn change_stack(
+        &self,
+        step: &Step,
+        spec: &StackSpec,
+        template: TemplateFrom<'_>,
+        kind: ChangeSetKind,
+    ) -> Result<Progress, StepFailure> {
+        let cloud = self.cloud;
+        let change_set = self.operation_id(step);
+        let (region, name) = (&spec.region, &spec.name);
+        // One of that name may be left from an attempt that failed, and could not be executed again.
+        cloud.delete_change_set(region, name, change_set.as_str()).await?;
+        cloud.create_change_set(spec, template, kind, change_set.as_str()).await?;
+        let mut pauses = Pauses::of(&change_set);
+        loop {
+            match cloud.change_set_progress(region, name, change_set.as_str()).await? {
+                ChangeSetProgress::Ready => break,
+                ChangeSetProgress::Empty => {
+                    cloud.delete_change_set(region, name, change_set.as_str()).await?;
+                    return Ok(Progress::Done);
+                }
+                ChangeSetProgress::Failed(reason) => {
+                    cloud.delete_change_set(region, name, change_set.as_str()).await?;
+                    return Err(StepFailure::ChangeSet(reason));
+                }
+                ChangeSetProgress::Pending => {}
+            }
+            if !self.pause(pauses.next()).await {
+                return Ok(Progress::LeftRunning(None));
+            }
+        }
+        cloud.execute_change_set(region, name, change_set.as_str()).await?;
+        self.wait(step, region, name, WaitFor::Change).await
+    }
+
+    /// Waits for the change of a stack that runs.
+    pub(super) async fn follow_stack(
+        &self,
+        step: &Step,
+        region: &Region,
+        name: &StackName,
+    ) -> Result<Progress, StepFailure> {
+        self.wait(step, region, name, WaitFor::Change).await
+    }
+
+    /// Waits until a stack is gone.
+    pub(super) async fn follow_deletion(
+        &self,
+        step: &Step,
+        region: &Region,
+        name: &StackName,
+    ) -> Result<Progress, StepFailure> {
+        self.wait(step, region, name, WaitFor::Deletion).await
+    }
+
+    async fn wait(
+        &self,
+        step: &Step,
+        region: &Region,
+        name: &StackName,
+        wait_for: WaitFor,
+    ) -> Result<Progress, StepFailure> {
+        let mut pauses = Pauses::of(&self.operation_id(step));
+        let mut failed_looks = 0;
+        loop {
+            match self.cloud.stack_progress(region, name).await {
+                Ok(StackProgress::Done) => return Ok(Progress::Done),
+                Ok(StackProgress::Failed(causes)) => return Err(StepFailure::Stack(causes)),
+                Ok(StackProgress::Gone) if wait_for == WaitFor::Deletion => return Ok(Progress::Done),
+                Ok(StackProgress::Gone) => {
+                    return Err(StepFailure::Stack(vec!["it has been deleted in the meantime".to_owned()]));
+                }
+                Ok(StackProgress::Running) => {
+                    failed_looks = 0;
+                    self.tell(step, EventKind::Progress { done: None, failed: 0, total: 1 });
+                }
+                Err(CloudError { kind: CloudErrorKind::Throttled | CloudErrorKind::Unreachable, .. })
+                    if failed_looks < FAILED_LOOKS =>
+                {
+                    failed_looks += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if !self.pause(pauses.next()).await {
+                return Ok(Progress::LeftRunning(None));
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The wish to stop.
+
+use tokio::sync::watch;
+
+/// What the terminal holds: it can wish to stop.
+#[derive(Debug)]
+pub struct StopSwitch(watch::Sender<bool>);
+
+/// What a running apply holds: it can see the wish.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// A wish that has not been made, and the switch that makes it.
+    pub fn new() -> (StopSwitch, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (StopSwitch(sender), Self(receiver))
+    }
+
+    /// Whether the wish has been made.
+    pub fn is_wished(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits for the wish; for ever, where the switch is gone.
+    pub async fn wished(&self) {
+        let mut receiver = self.0.clone();
+        if receiver.wait_for(|wished| *wished).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl StopSwitch {
+    /// Wishes to stop: no new step is taken, and what runs at AWS is left running.
+    pub fn wish(&self) {
+        self.0.send_replace(true);
+    }
+}

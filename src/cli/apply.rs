@@ -1,0 +1,64 @@
+//! `apply`: show the plan, ask, and carry it out.
+
+use crate::{
+    cli::{
+        args::ApplyArgs,
+        execute::execute,
+        failure::{Exit, Failure},
+        terminal::Terminal,
+        world::{self, Look, Wish, World},
+    },
+    plan::{Approved, Consent, Plan, Refusal, Removals},
+    report::{Detail, plan_text},
+};
+
+pub(super) async fn run(args: &ApplyArgs, world: &World, terminal: &Terminal) -> Result<Exit, Failure> {
+    let policy = world::policy(&args.policy)?;
+    let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
+    let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Kept, &aws)).await?;
+    terminal.out(&plan_text(&plan, Detail::Folded));
+    let consent = Consent {
+        removals: args.allow_removals.map_or(Removals::AsThePolicySays, Removals::UpTo),
+        expected_digest: args.expect.clone(),
+    };
+    let approved = approve(plan, consent, args.yes, terminal)?;
+    if approved.plan().is_empty() {
+        return Ok(Exit::Done);
+    }
+    Box::pin(execute(&approved, &aws, args.progress, || None, terminal)).await
+}
+
+/// Asks what has to be asked. Without anybody to ask, `--yes` must have been given.
+fn approve(plan: Plan, consent: Consent, yes: bool, terminal: &Terminal) -> Result<Approved, Failure> {
+    let may_ask = !yes && terminal.is_interactive();
+    let approved = match plan.clone().approve(&consent) {
+        Err(Refusal::Removals { accounts, .. }) if may_ask => {
+            let answer = terminal.ask(&format!(
+                "This plan takes something away from {accounts} accounts. Type the policy's name to allow it:"
+            ));
+            let name = answer.and_then(|answer| answer.parse().ok()).filter(|name| *name == plan.policy);
+            let name = name.ok_or_else(cancelled)?;
+            return Ok(plan.approve(&Consent { removals: Removals::ByName(name), ..consent })?);
+        }
+        other => other?,
+    };
+    if approved.plan().steps.is_empty() || yes {
+        return Ok(approved);
+    }
+    if !may_ask {
+        return Err(Failure::new(Exit::Refused, "there is no terminal to ask on; nothing was changed")
+            .help("Run it with `--yes`, best with `--expect DIGEST` of a plan that somebody has seen."));
+    }
+    loop {
+        match terminal.ask("Apply this plan? yes / no / details:").as_deref() {
+            Some("yes") => return Ok(approved),
+            Some("details") => terminal.out(&plan_text(approved.plan(), Detail::Everything)),
+            Some("no") | None => return Err(cancelled()),
+            Some(_) => terminal.say("Please answer `yes`, `no` or `details`."),
+        }
+    }
+}
+
+fn cancelled() -> Failure {
+    Failure::new(Exit::Refused, "cancelled; nothing was changed")
+}

@@ -1,0 +1,205 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::ids::{PolicyName, Region};
+
+/// Rolls one AWS patch policy out over a whole AWS Organization.
+///
+/// Exit codes: 0 done; 1 failed; 2 plan with --detailed-exitcode: changes; 3 applied in part;
+/// 4 refused before any change; 130 interrupted; 252 usage, or a policy that can't be read;
+/// 253 no credentials, or not allowed.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub(super) aws: AwsArgs,
+
+    /// When to use colour; NO_COLOR is honoured too.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Where AWS is reached.
+#[derive(Clone, Debug, Args)]
+pub(super) struct AwsArgs {
+    /// The profile of ~/.aws/config to use; it wins over credentials in the environment.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+
+    /// The Region for commands that read no policy; a policy's `home_region` wins.
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(super) region: Option<Region>,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check a policy file by itself: no credentials, no network.
+    Validate(ValidateArgs),
+    /// Show what apply would change, and change nothing.
+    Plan(PlanArgs),
+    /// Make the organization match the policy.
+    Apply(ApplyArgs),
+    /// Take away all that a policy has made.
+    Destroy(DestroyArgs),
+    /// Show how a policy stands: accounts × Regions that are current, outdated, failed, missing.
+    Status(StatusArgs),
+    /// Write the templates and parameters as they would be sent.
+    Render(RenderArgs),
+    /// Record the organization, for plans and rehearsals without credentials.
+    Snapshot(SnapshotArgs),
+    /// Carry a policy out on a simulated AWS, on this machine, without credentials.
+    Rehearse(RehearseArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    pub(super) policy: PathBuf,
+}
+
+/// The form of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    pub(super) policy: PathBuf,
+
+    /// The form of the plan.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(super) output: Output,
+
+    /// Exit with 2 where there are changes.
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+
+    /// Show every account and every difference.
+    #[arg(long)]
+    pub(super) details: bool,
+
+    /// Plan offline, over a recorded organization in which nothing is deployed.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(super) org: Option<PathBuf>,
+}
+
+/// How a running apply is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProgressForm {
+    /// Live on a terminal, plain elsewhere.
+    Auto,
+    /// A line for each event.
+    Plain,
+    /// A line of JSON for each event.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    pub(super) policy: PathBuf,
+
+    /// Do not ask.
+    #[arg(long)]
+    pub(super) yes: bool,
+
+    /// Refuse unless the plan has this digest (its first 6 characters or more).
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) expect: Option<String>,
+
+    /// Let the plan take something away from so many accounts.
+    #[arg(long, value_name = "N")]
+    pub(super) allow_removals: Option<usize>,
+
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t = ProgressForm::Auto)]
+    pub(super) progress: ProgressForm,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DestroyArgs {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    pub(super) policy: PathBuf,
+
+    /// Do not ask; the policy's name has to be given as proof.
+    #[arg(long, value_name = "NAME")]
+    pub(super) yes: Option<PolicyName>,
+
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t = ProgressForm::Auto)]
+    pub(super) progress: ProgressForm,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    pub(super) policy: PathBuf,
+
+    /// The form of the result.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RenderArgs {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    pub(super) policy: PathBuf,
+
+    /// The folder to write to; it is made if it does not exist.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+
+    /// Render offline, over a recorded organization.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(super) org: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SnapshotArgs {
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RehearseArgs {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    pub(super) policy: PathBuf,
+
+    /// A recorded organization; without it, an example one.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(super) org: Option<PathBuf>,
+
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t = ProgressForm::Auto)]
+    pub(super) progress: ProgressForm,
+}

@@ -1,0 +1,42 @@
+//! `destroy`: take away all that a policy has made.
+
+use crate::{
+    cli::{
+        args::DestroyArgs,
+        execute::execute,
+        failure::{Exit, Failure},
+        terminal::Terminal,
+        world::{self, Look, Wish, World},
+    },
+    plan::{Consent, Removals},
+    report::{Detail, plan_text},
+};
+
+pub(super) async fn run(args: &DestroyArgs, world: &World, terminal: &Terminal) -> Result<Exit, Failure> {
+    let policy = world::policy(&args.policy)?;
+    let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
+    let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Removed, &aws)).await?;
+    if plan.is_empty() {
+        terminal.out(&format!("Nothing of the policy {} is there.\n", policy.name));
+        return Ok(Exit::Done);
+    }
+    terminal.out(&plan_text(&plan, Detail::Folded));
+    let refused = |why: String| Failure::new(Exit::Refused, format!("{why}; nothing was changed"));
+    let typed = match &args.yes {
+        Some(name) => name.to_string(),
+        None if terminal.is_interactive() => terminal
+            .ask("This takes all of it away. Type the policy's name to go on:")
+            .ok_or_else(|| refused("cancelled".to_owned()))?,
+        None => {
+            return Err(refused("there is no terminal to ask on".to_owned())
+                .help(format!("Run it with `--yes {}`.", policy.name)));
+        }
+    };
+    if typed != policy.name.as_str() {
+        return Err(refused(format!("the policy is called `{}`, and `{typed}` was given", policy.name))
+            .help("The name is asked for so that nothing is taken away by mistake."));
+    }
+    let consent = Consent { removals: Removals::ByName(policy.name.clone()), expected_digest: None };
+    let approved = plan.approve(&consent)?;
+    Box::pin(execute(&approved, &aws, args.progress, || None, terminal)).await
+}

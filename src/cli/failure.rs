@@ -1,0 +1,125 @@
+//! From errors to exit codes.
+
+use crate::{
+    cloud::{CloudError, CloudErrorKind},
+    discover::DiscoverError,
+    plan::Refusal,
+    policy::Problems,
+};
+
+/// How a command ends. The numbers are part of the command line's word (README).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: failed.
+    Failed,
+    /// 2: `plan --detailed-exitcode` found changes.
+    Changes,
+    /// 3: applied in part.
+    InPart,
+    /// 4: refused before any change.
+    Refused,
+    /// 130: interrupted.
+    Interrupted,
+    /// 252: wrong usage, or a policy file that can't be read.
+    Usage,
+    /// 253: no credentials, or not allowed.
+    NotAllowed,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Changes => 2,
+            Self::InPart => 3,
+            Self::Refused => 4,
+            Self::Interrupted => 130,
+            Self::Usage => 252,
+            Self::NotAllowed => 253,
+        }
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// How it ends.
+    pub exit: Exit,
+    /// What is wrong.
+    pub message: Message,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// What is wrong, ready to print or with "error: " still to come.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// A fragment: `error: ` comes before it.
+    Fragment(String),
+    /// A whole text with places and snippets.
+    Whole(String),
+}
+
+impl Failure {
+    /// A failure with its exit code and a lower-case fragment.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: Message::Fragment(message.into()), help: None }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// A policy that can't be read, or does not fit the organization.
+    pub(super) fn policy(exit: Exit, problems: &Problems) -> Self {
+        Self { exit, message: Message::Whole(problems.to_string()), help: None }
+    }
+}
+
+fn exit_of(kind: CloudErrorKind) -> Exit {
+    match kind {
+        CloudErrorKind::NoCredentials | CloudErrorKind::Denied => Exit::NotAllowed,
+        _ => Exit::Failed,
+    }
+}
+
+impl From<CloudError> for Failure {
+    fn from(error: CloudError) -> Self {
+        let failure = Self::new(exit_of(error.kind), error.to_string());
+        match error.help() {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    }
+}
+
+impl From<DiscoverError> for Failure {
+    fn from(error: DiscoverError) -> Self {
+        let exit = match &error {
+            DiscoverError::Cloud(error) => exit_of(error.kind),
+            DiscoverError::NoStanding { .. } => Exit::NotAllowed,
+            DiscoverError::Tree(_)
+            | DiscoverError::LimitedFeatures(_)
+            | DiscoverError::NoTrustedAccess
+            | DiscoverError::NoActiveAccount(_) => Exit::Failed,
+        };
+        let failure = Self::new(exit, error.to_string());
+        match error.help() {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(Exit::Refused, format!("{refusal}; nothing was changed")).help(refusal.help())
+    }
+}

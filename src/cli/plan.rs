@@ -1,0 +1,61 @@
+//! `plan`: show what `apply` would change. It holds a `CloudRead` and nothing else.
+
+use crate::{
+    cli::{
+        args::{Output, PlanArgs},
+        failure::{Exit, Failure},
+        terminal::Terminal,
+        world::{self, Look, Wish, World},
+    },
+    cloud::CloudRead,
+    plan::{BlockReason, Plan},
+    policy::Policy,
+    report::{Detail, plan_json, plan_text},
+    sim::SimulatedAws,
+};
+
+pub(super) async fn run(args: &PlanArgs, world: &World, terminal: &Terminal) -> Result<Exit, Failure> {
+    let policy = world::policy(&args.policy)?;
+    if let Some(path) = &args.org {
+        let snapshot = world::snapshot(path)?;
+        terminal.say(&format!(
+            "Offline: over the organization recorded in {} on {}. What is deployed is not recorded, so everything is shown as new.",
+            path.display(),
+            snapshot.taken_at
+        ));
+        return show(args, &policy, &SimulatedAws::new(snapshot), terminal).await;
+    }
+    let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
+    show(args, &policy, &aws, terminal).await
+}
+
+async fn show(
+    args: &PlanArgs,
+    policy: &Policy,
+    cloud: &impl CloudRead,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let Look { plan, .. } = world::look(policy, Wish::Kept, cloud).await?;
+    match args.output {
+        Output::Text => {
+            let detail = if args.details { Detail::Everything } else { Detail::Folded };
+            terminal.out(&plan_text(&plan, detail));
+        }
+        Output::Json => terminal.out(&format!("{:#}\n", plan_json(&plan))),
+    }
+    Ok(exit(&plan, args.detailed_exitcode))
+}
+
+/// A plan with holes is not a success, whatever was asked.
+fn exit(plan: &Plan, detailed: bool) -> Exit {
+    let in_the_way = plan.blocked.iter().any(|blocked| matches!(blocked.because, BlockReason::NotOurs(_)));
+    if in_the_way {
+        Exit::Refused
+    } else if !plan.blocked.is_empty() {
+        Exit::Failed
+    } else if detailed && !plan.is_empty() {
+        Exit::Changes
+    } else {
+        Exit::Done
+    }
+}

@@ -1,0 +1,25 @@
+//! `status`: how a policy stands.
+
+use crate::{
+    cli::{
+        args::{Output, StatusArgs},
+        failure::{Exit, Failure},
+        terminal::Terminal,
+        world::{self, Look, Wish, World},
+    },
+    plan,
+    report::{status_json, status_text},
+};
+
+pub(super) async fn run(args: &StatusArgs, world: &World, terminal: &Terminal) -> Result<Exit, Failure> {
+    let policy = world::policy(&args.policy)?;
+    let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
+    let Look { desired, observed, plan } = Box::pin(world::look(&policy, Wish::Kept, &aws)).await?;
+    let rings = plan::status(&desired, &observed);
+    terminal.out(&match args.output {
+        Output::Text => status_text(&plan, &rings),
+        Output::Json => format!("{:#}\n", status_json(&plan, &rings)),
+    });
+    // What could not be read is no standing at all.
+    Ok(if plan.blocked.is_empty() { Exit::Done } else { Exit::Failed })
+}

@@ -1,0 +1,153 @@
+//! What every command needs: the policy, AWS or a recorded organization, and a look at it.
+
+use std::{ffi::OsString, path::Path};
+
+use crate::{
+    cli::{
+        args::AwsArgs,
+        clock,
+        failure::{Exit, Failure},
+        terminal::Terminal,
+    },
+    cloud::CloudRead,
+    discover,
+    plan::{self, Plan},
+    policy::{self, Policy, Surroundings},
+    state::{Desired, Observed, Snapshot},
+};
+
+/// The environment and the options that say how AWS is reached.
+#[derive(Debug)]
+pub(super) struct World {
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the wire needs it"))]
+    aws: AwsArgs,
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the wire needs it"))]
+    environment: Vec<(String, String)>,
+}
+
+impl World {
+    pub(super) fn new(aws: &AwsArgs, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let environment = environment
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self { aws: aws.clone(), environment }
+    }
+
+    /// Connects to AWS.
+    ///
+    /// # Errors
+    ///
+    /// Where there are no usable credentials, or the settings are wrong.
+    #[cfg(feature = "aws")]
+    pub(super) async fn connect(
+        &self,
+        home_region: Option<&crate::ids::Region>,
+        terminal: &Terminal,
+    ) -> Result<crate::aws::Aws, Failure> {
+        let environment = crate::aws::check_environment(self.environment.iter().cloned())
+            .map_err(|message| Failure::new(Exit::Usage, message))?;
+        if !environment.endpoint_variables.is_empty() {
+            let names: Vec<&str> = environment.endpoint_variables.iter().map(String::as_str).collect();
+            terminal.say(&format!("warning: {} is set, so this is not AWS itself", names.join(", ")));
+        }
+        let settings = crate::aws::Settings {
+            profile: self.aws.profile.clone().or(environment.profile),
+            region: self.aws.region.clone(),
+            home_region: home_region.cloned(),
+            s3_path_style: environment.s3_path_style,
+            retries: environment.retries,
+        };
+        Ok(Box::pin(crate::aws::Aws::connect(settings)).await?)
+    }
+
+    /// Refuses, since this binary can't speak to AWS.
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "the same form as with the feature")]
+    pub(super) async fn connect(
+        &self,
+        _home_region: Option<&crate::ids::Region>,
+        _terminal: &Terminal,
+    ) -> Result<crate::sim::SimulatedAws, Failure> {
+        Err(Failure::new(Exit::Usage, "this orgpatch was built without AWS (`--no-default-features`)").help(
+            "Build it with its default features, or use `rehearse` or `--org SNAPSHOT`, which need no AWS.",
+        ))
+    }
+}
+
+/// Reads a policy file.
+pub(super) fn policy(path: &Path) -> Result<Policy, Failure> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::new(Exit::Usage, format!("the policy file `{name}` can't be read: {error}"))
+            .help("Give the path of a policy file; the folder policies/ has examples.")
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let place = error.utf8_error().valid_up_to();
+        Failure::new(Exit::Usage, format!("`{name}` is not a text file: byte {place} is not UTF-8"))
+            .help("Is this really a policy file?")
+    })?;
+    policy::parse(&name, &text).map_err(|problems| Failure::policy(Exit::Usage, &problems))
+}
+
+/// Reads a recorded organization.
+pub(super) fn snapshot(path: &Path) -> Result<Snapshot, Failure> {
+    let name = path.display().to_string();
+    let unreadable = |why: String| {
+        Failure::new(Exit::Usage, format!("the snapshot `{name}` can't be read: {why}"))
+            .help("Record it anew with `orgpatch snapshot --out FILE`.")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let version = serde_json::from_str::<serde_json::Value>(&text)
+        .map_err(|error| unreadable(error.to_string()))?
+        .get("format_version")
+        .and_then(serde_json::Value::as_u64);
+    if version != Some(u64::from(Snapshot::FORMAT_VERSION)) {
+        return Err(unreadable(match version {
+            Some(version) => format!(
+                "it has format version {version}, and this orgpatch reads {}",
+                Snapshot::FORMAT_VERSION
+            ),
+            None => "it has no `format_version`, so it is not a snapshot of orgpatch's".to_owned(),
+        }));
+    }
+    serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
+}
+
+/// What a look at the world gives.
+pub(super) struct Look {
+    /// What the policy asks for.
+    pub(super) desired: Desired,
+    /// What is there.
+    pub(super) observed: Observed,
+    /// What would have to change.
+    pub(super) plan: Plan,
+}
+
+/// Whether a policy should be there, or be taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Kept,
+    Removed,
+}
+
+/// Looks at the organization, lays the policy over it, looks at what is deployed, and plans.
+pub(super) async fn look(policy: &Policy, wish: Wish, cloud: &impl CloudRead) -> Result<Look, Failure> {
+    let standing = discover::standing(cloud).await?;
+    let organization = discover::organization(cloud, &standing.facts).await?;
+    let regions = cloud.regions().await?;
+    let surroundings = Surroundings {
+        organization: &organization,
+        account: &standing.caller.account,
+        call_as: standing.call_as,
+        regions: &regions,
+    };
+    let desired = match wish {
+        Wish::Kept => policy::resolve(policy, surroundings, clock::today())
+            .map_err(|problems| Failure::policy(Exit::Failed, &problems))?,
+        Wish::Removed => policy::names(policy, surroundings),
+    };
+    let observed = discover::observe(cloud, standing.call_as, &discover::sought(&desired)).await;
+    let plan = plan::plan(&desired, &observed);
+    Ok(Look { desired, observed, plan })
+}

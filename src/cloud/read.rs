@@ -1,0 +1,214 @@
+//! Looking.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    cloud::CloudError,
+    ids::{
+        AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OrganizationId, OuId, Region,
+        StackName, StackSetName,
+    },
+    state::{
+        AccountState, BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen, Switch,
+    },
+};
+
+/// Who the credentials belong to (`sts:GetCallerIdentity`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The account.
+    pub account: AccountId,
+    /// The user or role.
+    pub arn: String,
+}
+
+/// What `organizations:DescribeOrganization` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganizationFacts {
+    /// The organization's ID.
+    pub id: OrganizationId,
+    /// Its management account.
+    pub management_account: AccountId,
+    /// Whether all features are on, which StackSets need (`FeatureSet` is `ALL`).
+    pub features: FeatureSet,
+}
+
+/// `FeatureSet` of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeatureSet {
+    /// `ALL`.
+    All,
+    /// `CONSOLIDATED_BILLING`, or anything else.
+    Limited,
+}
+
+/// Whether StackSets may act in the organization's accounts (`cloudformation:DescribeOrganizationsAccess`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustedAccess {
+    /// They may.
+    Enabled,
+    /// They may not; the management account can activate it.
+    Disabled,
+    /// The account that asked is not a delegated administrator.
+    NotDelegated,
+}
+
+/// An account in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedAccount {
+    /// Its digits.
+    pub id: AccountId,
+    /// Its name.
+    pub name: String,
+    /// `State`, else `Status`, else [`AccountState::Other`] with nothing in it.
+    pub state: AccountState,
+    /// The root and the OUs above it, from the top, where `Paths` was answered (since 2026-03-31).
+    pub chain: Option<Vec<OuId>>,
+}
+
+/// An OU in a listing, or the root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedUnit {
+    /// Its ID.
+    pub id: OuId,
+    /// Its name.
+    pub name: String,
+}
+
+/// One page of a listing. A page may be empty and yet not be the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Where the next one begins; none after the last.
+    pub next: Option<String>,
+}
+
+/// A stack set as `cloudformation:DescribeStackSet` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackSetDescription {
+    /// The template's text.
+    pub template: String,
+    /// The parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// The tags.
+    pub tags: BTreeMap<String, String>,
+    /// Whether accounts that join get a stack by themselves.
+    pub auto_deployment: Switch,
+    /// Whether operations that do not conflict may run together.
+    pub managed_execution: Switch,
+}
+
+/// The operations of a stack set, as far as they matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Operations {
+    /// Those that run or wait, the oldest first.
+    pub running: Vec<OperationSeen>,
+    /// The newest, whatever became of it.
+    pub last: Option<crate::ids::OperationId>,
+}
+
+/// An object in a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// What identifies this version of it.
+    pub etag: String,
+}
+
+/// The authority to look, and nothing else.
+///
+/// A `None` means that AWS said that the thing does not exist. Everything that could not be read is
+/// an error, never `None`. Nothing here changes anything.
+#[expect(async_fn_in_trait, reason = "futures stay in one task, so none needs to be `Send`")]
+pub trait CloudRead {
+    /// The Region that the stack sets, baselines and bucket are looked for in. No call.
+    fn home_region(&self) -> &Region;
+
+    /// Who the credentials belong to.
+    async fn caller(&self) -> Result<Caller, CloudError>;
+
+    /// The organization that the account is in; [`NoOrganization`](crate::cloud::CloudErrorKind) otherwise.
+    async fn describe_organization(&self) -> Result<OrganizationFacts, CloudError>;
+
+    /// Whether StackSets may act in the organization, asked as the given kind of account.
+    async fn trusted_access(&self, call_as: CallAs) -> Result<TrustedAccess, CloudError>;
+
+    /// One page of all accounts of the organization; pages have at most 20.
+    async fn accounts(&self, page: Option<String>) -> Result<Page<ListedAccount>, CloudError>;
+
+    /// The roots; there is one.
+    async fn roots(&self) -> Result<Vec<ListedUnit>, CloudError>;
+
+    /// One page of the OUs directly below one, or below the root.
+    async fn units_of(
+        &self,
+        parent: &OuId,
+        page: Option<String>,
+    ) -> Result<Page<ListedUnit>, CloudError>;
+
+    /// One page of the accounts directly in an OU, or in the root.
+    async fn accounts_of(
+        &self,
+        parent: &OuId,
+        page: Option<String>,
+    ) -> Result<Page<ListedAccount>, CloudError>;
+
+    /// The Regions that exist for this account, and whether each is enabled.
+    async fn regions(&self) -> Result<BTreeMap<Region, RegionStatus>, CloudError>;
+
+    /// The names of the active stack sets in the home Region that begin so.
+    async fn stack_set_names(
+        &self,
+        call_as: CallAs,
+        prefix: &str,
+    ) -> Result<Vec<StackSetName>, CloudError>;
+
+    /// One stack set. Strongly consistent.
+    async fn stack_set(
+        &self,
+        call_as: CallAs,
+        name: &StackSetName,
+    ) -> Result<Option<StackSetDescription>, CloudError>;
+
+    /// The instances of a stack set. Eventually consistent.
+    async fn instances(
+        &self,
+        call_as: CallAs,
+        name: &StackSetName,
+    ) -> Result<BTreeMap<(AccountId, Region), InstanceSeen>, CloudError>;
+
+    /// The OUs that auto-deployment follows, with their Regions.
+    async fn auto_deployment_targets(
+        &self,
+        call_as: CallAs,
+        name: &StackSetName,
+    ) -> Result<BTreeMap<OuId, std::collections::BTreeSet<Region>>, CloudError>;
+
+    /// The operations of a stack set. Eventually consistent.
+    async fn operations(
+        &self,
+        call_as: CallAs,
+        name: &StackSetName,
+    ) -> Result<Operations, CloudError>;
+
+    /// A stack in the owner account, with its template.
+    async fn stack(
+        &self,
+        region: &Region,
+        name: &StackName,
+    ) -> Result<Option<StackSeen>, CloudError>;
+
+    /// AWS's own baselines in the home Region: the default of each operating system.
+    async fn aws_baselines(&self) -> Result<BTreeMap<OperatingSystem, BaselineId>, CloudError>;
+
+    /// The IDs of the account's own baselines in the home Region.
+    async fn own_baselines(&self) -> Result<Vec<BaselineId>, CloudError>;
+
+    /// What a baseline in the home Region says.
+    async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError>;
+
+    /// An object in a bucket of the home Region; none where object or bucket is missing.
+    async fn object(&self, bucket: &BucketName, key: &str) -> Result<Option<Object>, CloudError>;
+}

@@ -1,0 +1,143 @@
+//! What is deployed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, future, stream};
+
+use crate::{
+    cloud::{CloudError, CloudRead, Object, StackSetDescription},
+    discover::AT_A_TIME,
+    ids::{BaselineId, CallAs, OperatingSystem, StackSetName},
+    state::{
+        Baseline, BaselineSeen, BaselineSource, Desired, OVERRIDE_KEY, Observed, OverrideSeen, Seen, Sought,
+        StackSetSeen,
+    },
+};
+
+/// What has to be looked at for a policy.
+pub fn sought(desired: &Desired) -> Sought {
+    let mut stacks = BTreeSet::new();
+    let mut buckets = BTreeSet::new();
+    let mut baselines = BTreeSet::new();
+    for ring in &desired.rings {
+        stacks.insert((desired.owner.home_region.clone(), ring.names.home_stack.clone()));
+        stacks.extend(ring.names.own_stacks.iter().map(|(region, name)| (region.clone(), name.clone())));
+        buckets.insert(ring.names.bucket.clone());
+        if let Some(deployment) = &ring.deployment {
+            baselines.extend(deployment.baselines.iter().map(|(system, source)| (*system, source.clone())));
+        }
+    }
+    Sought { stack_set_prefix: format!("orgpatch-{}-", desired.policy), stacks, buckets, baselines }
+}
+
+/// Looks at all of it. Whatever can't be read is unknown, with its reason.
+pub async fn observe(cloud: &impl CloudRead, call_as: CallAs, sought: &Sought) -> Observed {
+    let stacks = stream::iter(&sought.stacks)
+        .map(|(region, name)| async move {
+            ((region.clone(), name.clone()), seen(cloud.stack(region, name).await))
+        })
+        .buffered(AT_A_TIME)
+        .collect::<BTreeMap<_, _>>();
+    let overrides = stream::iter(&sought.buckets)
+        .map(|bucket| async move {
+            let object = seen(cloud.object(bucket, OVERRIDE_KEY).await);
+            (bucket.clone(), understood(object))
+        })
+        .buffered(AT_A_TIME)
+        .collect::<BTreeMap<_, _>>();
+    let (stack_sets, stacks, overrides, baselines) = future::join4(
+        stack_sets(cloud, call_as, &sought.stack_set_prefix),
+        stacks,
+        overrides,
+        baselines(cloud, &sought.baselines),
+    )
+    .await;
+    Observed { stack_sets, stacks, overrides, baselines }
+}
+
+fn seen<T>(result: Result<Option<T>, CloudError>) -> Seen<T> {
+    match result {
+        Ok(Some(thing)) => Seen::Present(thing),
+        Ok(None) => Seen::Absent,
+        Err(error) => Seen::Unknown(error.to_string()),
+    }
+}
+
+fn understood(object: Seen<Object>) -> Seen<OverrideSeen> {
+    match object {
+        Seen::Absent => Seen::Absent,
+        Seen::Unknown(because) => Seen::Unknown(because),
+        Seen::Present(Object { body, etag }) => {
+            Seen::Present(OverrideSeen { etag, content: serde_json::from_slice::<Vec<Baseline>>(&body).ok() })
+        }
+    }
+}
+
+async fn stack_sets(
+    cloud: &impl CloudRead,
+    call_as: CallAs,
+    prefix: &str,
+) -> Seen<BTreeMap<StackSetName, Seen<StackSetSeen>>> {
+    let names = match cloud.stack_set_names(call_as, prefix).await {
+        Ok(names) => names,
+        Err(error) => return Seen::Unknown(error.to_string()),
+    };
+    let sets = stream::iter(names)
+        .map(|name| async move {
+            let set = seen(stack_set(cloud, call_as, &name).await);
+            (name, set)
+        })
+        .buffered(AT_A_TIME)
+        .collect()
+        .await;
+    Seen::Present(sets)
+}
+
+async fn stack_set(
+    cloud: &impl CloudRead,
+    call_as: CallAs,
+    name: &StackSetName,
+) -> Result<Option<StackSetSeen>, CloudError> {
+    let Some(description) = cloud.stack_set(call_as, name).await? else { return Ok(None) };
+    let StackSetDescription { template, parameters, tags, auto_deployment, managed_execution } = description;
+    // Operations are read first: one that ends in between then only makes a plan wait for nothing.
+    let operations = cloud.operations(call_as, name).await?;
+    let (instances, targets) =
+        future::try_join(cloud.instances(call_as, name), cloud.auto_deployment_targets(call_as, name)).await?;
+    Ok(Some(StackSetSeen {
+        template,
+        parameters,
+        tags,
+        auto_deployment,
+        managed_execution,
+        targets,
+        instances,
+        running: operations.running,
+        last_operation: operations.last,
+    }))
+}
+
+async fn baselines(
+    cloud: &impl CloudRead,
+    sources: &BTreeSet<(OperatingSystem, BaselineSource)>,
+) -> BTreeMap<(OperatingSystem, BaselineSource), Seen<BaselineSeen>> {
+    let needs_aws = sources.iter().any(|(_, source)| *source == BaselineSource::Aws);
+    let defaults = if needs_aws { cloud.aws_baselines().await } else { Ok(BTreeMap::new()) };
+    let defaults = &defaults;
+    stream::iter(sources)
+        .map(|(system, source)| async move {
+            let id: Result<&BaselineId, Seen<BaselineSeen>> = match (source, defaults) {
+                (BaselineSource::Existing(id), _) => Ok(id),
+                (BaselineSource::Aws, Ok(defaults)) => defaults.get(system).ok_or(Seen::Absent),
+                (BaselineSource::Aws, Err(error)) => Err(Seen::Unknown(error.to_string())),
+            };
+            let seen = match id {
+                Ok(id) => seen(cloud.baseline(id).await),
+                Err(seen) => seen,
+            };
+            ((*system, source.clone()), seen)
+        })
+        .buffered(AT_A_TIME)
+        .collect()
+        .await
+}

@@ -1,0 +1,183 @@
+//! What becomes of each account: the part of a plan that people read first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::{
+    ids::{AccountId, Region, StackSetName},
+    plan::{Action, Step},
+    state::{Desired, InstanceStatus, Observed, Ownership, Seen},
+};
+
+/// What becomes of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It has nothing now, and is covered.
+    Add,
+    /// It is covered, and something of it is different.
+    Change,
+    /// It loses something, in one Region at least.
+    Remove,
+    /// It is covered and stays as it is.
+    Unchanged,
+}
+
+/// What becomes of one account, Region by Region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccountChange {
+    /// What becomes of it in all.
+    pub change: Change,
+    /// Regions that it gets.
+    pub added: BTreeSet<Region>,
+    /// Regions that it loses.
+    pub removed: BTreeSet<Region>,
+    /// Regions where its stack is deleted and made anew.
+    pub remade: BTreeSet<Region>,
+    /// Regions that it keeps, whether or not something changes there.
+    pub kept: BTreeSet<Region>,
+}
+
+/// What becomes of every account that has something or is to get it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// By account.
+    pub accounts: BTreeMap<AccountId, AccountChange>,
+}
+
+impl Coverage {
+    /// How many accounts a change befalls.
+    pub fn count(&self, change: Change) -> usize {
+        self.accounts.values().filter(|account| account.change == change).count()
+    }
+}
+
+#[derive(Default)]
+struct Sides {
+    before: BTreeSet<Region>,
+    after: BTreeSet<Region>,
+    changed: BTreeSet<Region>,
+    remade: BTreeSet<Region>,
+}
+
+/// Counts from the two sides, not from the steps, so that it does not repeat a fault of theirs; the
+/// steps only say which stacks are updated. What is blocked counts as staying as it is.
+pub(super) fn coverage(desired: &Desired, observed: &Observed, steps: &[Step]) -> Coverage {
+    let mut sides: BTreeMap<AccountId, Sides> = BTreeMap::new();
+    let planned: BTreeSet<&StackSetName> = steps.iter().filter_map(|step| step.action.stack_set()).collect();
+    let empty = BTreeMap::new();
+    let sets = observed.stack_sets.present().unwrap_or(&empty);
+
+    for (name, set) in sets {
+        let Seen::Present(set) = set else { continue };
+        if Ownership::of(&set.tags, &desired.policy) != Ownership::Ours {
+            continue;
+        }
+        let update = steps.iter().find_map(|step| match &step.action {
+            Action::UpdateStackSet { spec, changes, .. } if spec.name == *name => Some(!changes.is_empty()),
+            _ => None,
+        });
+        for ((account, region), instance) in &set.instances {
+            if instance.status == InstanceStatus::SkippedSuspended && !desired.names.active.contains(account) {
+                continue;
+            }
+            let side = sides.entry(account.clone()).or_default();
+            side.before.insert(region.clone());
+            // A set that nothing is planned for keeps what it has.
+            if !planned.contains(name) {
+                side.after.insert(region.clone());
+            }
+            match update {
+                Some(true) => {
+                    side.changed.insert(region.clone());
+                }
+                Some(false) if instance.status == InstanceStatus::Outdated => {
+                    side.changed.insert(region.clone());
+                }
+                Some(false) | None => {}
+            }
+        }
+    }
+    for ring in &desired.rings {
+        let Some(deployment) = &ring.deployment else { continue };
+        for set in deployment.stack_sets.values().filter(|set| planned.contains(&set.name)) {
+            for account in set.targets.values().flat_map(|target| &target.accounts) {
+                sides.entry(account.clone()).or_default().after.extend(set.regions.iter().cloned());
+            }
+        }
+    }
+    for step in steps {
+        if let Action::RemoveInstances { targets, .. } = &step.action {
+            for account in &targets.accounts {
+                let side = sides.entry(account.clone()).or_default();
+                side.remade.extend(targets.regions.intersection(&side.before).cloned());
+            }
+        }
+    }
+    own_stacks(desired, observed, steps, &mut sides);
+    Coverage { accounts: sides.into_iter().map(|(account, sides)| (account, judged(sides))).collect() }
+}
+
+/// The management account's own stacks.
+fn own_stacks(desired: &Desired, observed: &Observed, steps: &[Step], sides: &mut BTreeMap<AccountId, Sides>) {
+    for ring in &desired.rings {
+        for (region, name) in &ring.names.own_stacks {
+            let is_there = observed
+                .stack(region, name)
+                .present()
+                .is_some_and(|stack| Ownership::of(&stack.tags, &desired.policy) == Ownership::Ours);
+            let mut step = None;
+            for candidate in steps {
+                match &candidate.action {
+                    Action::CreateStack { spec, .. } | Action::UpdateStack { spec, .. }
+                        if spec.name == *name && spec.region == *region =>
+                    {
+                        step = Some(&candidate.action);
+                    }
+                    Action::DeleteStack { name: deleted, region: of } if deleted == name && of == region => {
+                        step = step.or(Some(&candidate.action));
+                    }
+                    _ => {}
+                }
+            }
+            if !is_there && step.is_none() {
+                continue;
+            }
+            let side = sides.entry(desired.owner.account.clone()).or_default();
+            if is_there {
+                side.before.insert(region.clone());
+            }
+            match step {
+                Some(Action::DeleteStack { .. }) => {}
+                Some(_) => {
+                    side.after.insert(region.clone());
+                    if is_there {
+                        side.changed.insert(region.clone());
+                    }
+                }
+                None => {
+                    side.after.insert(region.clone());
+                }
+            }
+        }
+    }
+}
+
+fn judged(sides: Sides) -> AccountChange {
+    let Sides { before, after, changed, remade } = sides;
+    let added: BTreeSet<Region> = after.difference(&before).cloned().collect();
+    let removed: BTreeSet<Region> = before.difference(&after).cloned().collect();
+    let kept: BTreeSet<Region> = before.intersection(&after).cloned().collect();
+    let remade: BTreeSet<Region> = remade.intersection(&after).cloned().collect();
+    let change = if !removed.is_empty() {
+        Change::Remove
+    } else if before.is_empty() {
+        Change::Add
+    } else if !added.is_empty() || !remade.is_empty() || changed.iter().any(|region| kept.contains(region)) {
+        Change::Change
+    } else {
+        Change::Unchanged
+    };
+    AccountChange { change, added, removed, remade, kept }
+}

@@ -1,0 +1,235 @@
+//! The planner: all rings, in order, and what becomes of each account.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    ids::{BucketName, Digest, StackSetName},
+    plan::{
+        Action, BlockReason, Blocked, Fate, Plan, RingOutline, Step, StepId, Steps, TemplateSource,
+        coverage::coverage,
+        home::{plan_home, plan_home_removal},
+        own_stacks::plan_own_stacks,
+        stack_set::{SetPlan, blocked, plan_stack_set},
+    },
+    state::{Desired, Observed, Ownership, Ring, Seen, StackSetSeen, Template},
+};
+
+/// Plans the changes that take `observed` to `desired`.
+///
+/// The same arguments always give the same plan. Within a ring, the home stack and the override object
+/// come before anything that reads them, and a ring waits for the one before it. CloudFormation runs
+/// one operation on a stack set at a time, so the steps of one stack set wait for each other; those
+/// of different stack sets do not, unless an account moves from one to the other. An owned stack set
+/// that is not desired is removed, instances first. What could not be read, or is not owned, is
+/// reported as blocked and not touched, and so is all that depends on it.
+pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
+    let mut all_steps: Vec<Step> = Vec::new();
+    let mut all_blocked = Vec::new();
+    let mut warnings = desired.warnings.clone();
+    let mut ring_before: BTreeSet<StepId> = BTreeSet::new();
+    for ring in &desired.rings {
+        let mut steps = Steps { ring: &ring.name, list: Vec::new() };
+        plan_ring(&mut steps, desired, ring, observed, &mut all_blocked, &mut warnings);
+        for step in &mut steps.list {
+            if step.after.is_empty() {
+                step.after.clone_from(&ring_before);
+            }
+        }
+        if !steps.list.is_empty() {
+            ring_before = last_steps(&steps.list);
+        }
+        all_steps.extend(steps.list);
+    }
+    all_blocked.sort();
+    all_blocked.dedup();
+    let coverage = coverage(desired, observed, &all_steps);
+    let digest = digest(&all_steps, &all_blocked);
+    Plan {
+        policy: desired.policy.clone(),
+        owner: desired.owner.clone(),
+        rings: desired.rings.iter().map(outline).collect(),
+        steps: all_steps,
+        blocked: all_blocked,
+        skipped: desired.skipped.clone(),
+        warnings,
+        coverage,
+        guards: desired.guards,
+        names: desired.names.clone(),
+        digest,
+    }
+}
+
+fn outline(ring: &Ring) -> RingOutline {
+    RingOutline {
+        name: ring.name.clone(),
+        id: ring.id.clone(),
+        regions: ring.deployment.as_ref().map(|deployment| deployment.regions.clone()).unwrap_or_default(),
+        schedule: ring.deployment.as_ref().map(|deployment| deployment.schedule.clone()).unwrap_or_default(),
+        fate: if ring.deployment.is_some() { Fate::Kept } else { Fate::Removed },
+    }
+}
+
+/// The steps that no other step waits for.
+fn last_steps(steps: &[Step]) -> BTreeSet<StepId> {
+    let waited_for: BTreeSet<&StepId> = steps.iter().flat_map(|step| &step.after).collect();
+    steps.iter().map(|step| &step.id).filter(|id| !waited_for.contains(id)).cloned().collect()
+}
+
+fn digest(steps: &[Step], blocked: &[Blocked]) -> Digest {
+    // Serialization of these types cannot fail: they hold texts, numbers, lists and maps with text keys.
+    Digest::of(serde_json::to_vec(&(steps, blocked)).unwrap_or_default())
+}
+
+fn plan_ring(
+    steps: &mut Steps<'_>,
+    desired: &Desired,
+    ring: &Ring,
+    observed: &Observed,
+    all_blocked: &mut Vec<Blocked>,
+    warnings: &mut Vec<String>,
+) {
+    let mut problems = Vec::new();
+    let sets = owned_sets(desired, ring, observed, &mut problems);
+    if !problems.is_empty() {
+        // One set that is in the way, or can't be read, holds up the ring: its parts belong together.
+        all_blocked.extend(problems);
+        return;
+    }
+    let ready = match &ring.deployment {
+        None => BTreeSet::new(),
+        Some(deployment) => match plan_home(steps, &desired.policy, ring, deployment, observed) {
+            Ok(ready) => ready,
+            Err(problems) => {
+                steps.list.clear();
+                all_blocked.extend(problems);
+                return;
+            }
+        },
+    };
+    let (template, ready) = match &ring.deployment {
+        Some(deployment) => large_template(steps, &ring.names.bucket, deployment.patching_template(), ready),
+        None => (TemplateSource::Inline, ready),
+    };
+
+    let mut set_plans: Vec<SetPlan> = Vec::new();
+    for (name, have) in &sets {
+        let want = ring.deployment.as_ref().and_then(|deployment| deployment.stack_sets.get(name));
+        let after = if want.is_some() { &ready } else { &BTreeSet::new() };
+        let set_plan = plan_stack_set(steps, name, want, *have, &template, &desired.names, after);
+        for (account, region) in &set_plan.inoperable {
+            warnings.push(format!(
+                "the instance of {name} in account {account}, {region}, is INOPERABLE and is left out of every operation: delete it with --retain-stacks, then its stack by hand, and apply again"
+            ));
+        }
+        set_plans.push(set_plan);
+    }
+    moves_wait(steps, &set_plans);
+
+    let mut removed =
+        plan_own_stacks(steps, &desired.policy, ring, observed, &template, &ready, all_blocked);
+    if ring.deployment.is_none() {
+        removed.extend(set_plans.iter().filter_map(|set| set.last.clone()));
+        let region = &desired.owner.home_region;
+        if let Err(blocked) = plan_home_removal(steps, &desired.policy, ring, region, observed, &removed) {
+            all_blocked.push(blocked);
+        }
+    }
+}
+
+/// The stack sets of a ring, those that are there and those that are wanted, if all of them are ours.
+fn owned_sets<'a>(
+    desired: &Desired,
+    ring: &Ring,
+    observed: &'a Observed,
+    problems: &mut Vec<Blocked>,
+) -> Vec<(StackSetName, Option<&'a StackSetSeen>)> {
+    let named = [ring.names.whole.clone(), ring.names.pinned.clone()];
+    let mut sets: Vec<StackSetName> = named.to_vec();
+    if let Seen::Present(seen) = &observed.stack_sets {
+        // A set of ours that no ring names any more is removed with the first ring.
+        let is_first = desired.rings.first().is_some_and(|first| first.name == ring.name);
+        let is_named = |name: &StackSetName| {
+            desired.rings.iter().any(|ring| ring.names.whole == *name || ring.names.pinned == *name)
+        };
+        let left_over = seen.iter().filter(|(name, set)| {
+            is_first
+                && !is_named(name)
+                && set.present().is_some_and(|set| Ownership::of(&set.tags, &desired.policy) == Ownership::Ours)
+        });
+        sets.extend(left_over.map(|(name, _)| name.clone()));
+    }
+    sets.into_iter()
+        .map(|name| {
+            let have = match observed.stack_set(&name) {
+                Seen::Absent => None,
+                Seen::Unknown(because) => {
+                    problems.push(blocked(&name, BlockReason::Unknown(because)));
+                    None
+                }
+                Seen::Present(set) => match Ownership::of(&set.tags, &desired.policy) {
+                    Ownership::Ours => Some(set),
+                    other => {
+                        problems.push(blocked(&name, BlockReason::NotOurs(other.to_string())));
+                        None
+                    }
+                },
+            };
+            (name, have)
+        })
+        .collect()
+}
+
+/// A template that is too large for a request is put into the ring's bucket first.
+fn large_template(
+    steps: &mut Steps<'_>,
+    bucket: &BucketName,
+    template: Option<&Template>,
+    ready: BTreeSet<StepId>,
+) -> (TemplateSource, BTreeSet<StepId>) {
+    let Some(template) = template.filter(|template| template.is_large()) else {
+        return (TemplateSource::Inline, ready);
+    };
+    let key = format!("templates/{}.json", template.digest().short());
+    let action =
+        Action::UploadTemplate { bucket: bucket.clone(), key: key.clone(), template: template.clone() };
+    let upload = steps.push("template", action, "it is too large for a request", ready, None);
+    (TemplateSource::Object { bucket: bucket.clone(), key }, BTreeSet::from([upload]))
+}
+
+/// An account that moves from one stack set to another must be gone from the one before it comes to the
+/// other: the names of its roles are the same in both.
+fn moves_wait(steps: &mut Steps<'_>, sets: &[SetPlan]) {
+    for (number, to) in sets.iter().enumerate() {
+        for (account, additions) in &to.additions {
+            let elsewhere = sets.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, set)| set);
+            let removals: BTreeSet<StepId> =
+                elsewhere.filter_map(|from| from.removals.get(account)).flatten().cloned().collect();
+            if removals.is_empty() {
+                continue;
+            }
+            for step in steps.list.iter_mut().filter(|step| additions.contains(&step.id)) {
+                step.after.extend(removals.iter().cloned());
+            }
+        }
+    }
+    // Steps are listed behind what they wait for, so that a plan reads in the order in which it runs.
+    sort_by_dependency(&mut steps.list);
+}
+
+fn sort_by_dependency(steps: &mut Vec<Step>) {
+    let mut placed: BTreeSet<StepId> = BTreeSet::new();
+    let mut sorted = Vec::with_capacity(steps.len());
+    while !steps.is_empty() {
+        let known: BTreeSet<StepId> = steps.iter().map(|step| step.id.clone()).collect();
+        let ready = |step: &Step| step.after.iter().all(|id| placed.contains(id) || !known.contains(id));
+        let Some(next) = steps.iter().position(ready) else {
+            // A circle would be a flaw of the planner, which `check` reports.
+            sorted.append(steps);
+            break;
+        };
+        let step = steps.remove(next);
+        placed.insert(step.id.clone());
+        sorted.push(step);
+    }
+    *steps = sorted;
+}

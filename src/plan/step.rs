@@ -1,0 +1,378 @@
+//! What a plan is made of.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+use serde::Serialize;
+
+use crate::{
+    ids::{AccountId, BucketName, Digest, OperationId, OuId, PolicyName, Region, RingName, StackName, StackSetName},
+    plan::{Coverage, Difference},
+    state::{
+        Baseline, Guards, Names, Owner, Preferences, Reach, Retain, ScheduleLine, Skipped, StackSetSpec,
+        StackSpec,
+    },
+};
+
+/// What would be done, what would not be, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Whose plan it is.
+    pub policy: PolicyName,
+    /// Where it would be carried out.
+    pub owner: Owner,
+    /// The rings, in order, for people.
+    pub rings: Vec<RingOutline>,
+    /// What to do; each step after those it waits for.
+    pub steps: Vec<Step>,
+    /// What is left alone, and what keeps it so.
+    pub blocked: Vec<Blocked>,
+    /// Accounts that get nothing.
+    pub skipped: Vec<Skipped>,
+    /// What the reader should know.
+    pub warnings: Vec<String>,
+    /// What becomes of each account.
+    pub coverage: Coverage,
+    /// How much may change without a further word.
+    pub guards: Guards,
+    /// What people call accounts and OUs.
+    pub names: Names,
+    /// The digest of the steps and of what is blocked.
+    pub digest: Digest,
+}
+
+impl Plan {
+    /// Whether there is nothing to do and nothing in the way.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.blocked.is_empty()
+    }
+}
+
+/// A ring, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RingOutline {
+    /// Its name.
+    pub name: RingName,
+    /// Its five characters.
+    pub id: crate::ids::RingId,
+    /// Its Regions.
+    pub regions: BTreeSet<Region>,
+    /// When nodes are scanned and patched.
+    pub schedule: Vec<ScheduleLine>,
+    /// Whether it should be there or be taken away.
+    pub fate: Fate,
+}
+
+/// Whether a ring should be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It should be there.
+    Kept,
+    /// It should be taken away.
+    Removed,
+}
+
+/// The name of a step, which says what it does: `main/stack-set/orgpatch-x-main/update`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct StepId(Arc<str>);
+
+impl StepId {
+    pub(super) fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Its name.
+    pub id: StepId,
+    /// The ring that it is for.
+    pub ring: RingName,
+    /// What to do.
+    pub action: Action,
+    /// Why.
+    pub because: String,
+    /// The steps that must be done before.
+    pub after: BTreeSet<StepId>,
+    /// The newest operation of the stack set when the plan was made. With it the operation's ID is the
+    /// same for a retry in this run, and another in a run after a failure.
+    #[serde(skip)]
+    pub last_operation: Option<OperationId>,
+}
+
+/// A change to one thing, with all that is needed to make it.
+///
+/// A variant carries both sides of what it changes, so that a reader of the plan sees the difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Action {
+    /// Wait for an operation that runs already.
+    WaitForOperation {
+        /// The set that it runs on.
+        stack_set: StackSetName,
+        /// Its ID.
+        operation: OperationId,
+    },
+    /// Wait for a change of a stack that runs already.
+    WaitForStack {
+        /// Where.
+        region: Region,
+        /// Which.
+        name: StackName,
+    },
+    /// Put a template that is too large for a request where CloudFormation can read it.
+    UploadTemplate {
+        /// Where.
+        bucket: BucketName,
+        /// Under which key.
+        key: String,
+        /// The template.
+        template: crate::state::Template,
+    },
+    /// Make a stack in the owner account.
+    CreateStack {
+        /// What it should be.
+        spec: Box<StackSpec>,
+        /// Where its template is taken from.
+        template: TemplateSource,
+    },
+    /// Change a stack in the owner account.
+    UpdateStack {
+        /// What it should be.
+        spec: Box<StackSpec>,
+        /// Where its template is taken from.
+        template: TemplateSource,
+        /// What is different now.
+        changes: Vec<Difference>,
+    },
+    /// Delete a stack in the owner account.
+    DeleteStack {
+        /// Where.
+        region: Region,
+        /// Which.
+        name: StackName,
+    },
+    /// Delete everything in a bucket.
+    EmptyBucket {
+        /// Which.
+        bucket: BucketName,
+    },
+    /// Write the override object.
+    WriteOverrides {
+        /// Where.
+        bucket: BucketName,
+        /// The version that is replaced; none where there is none.
+        #[serde(skip)]
+        replaces: Option<String>,
+        /// What it will say.
+        content: Vec<Baseline>,
+        /// What is different now.
+        changes: Vec<Difference>,
+    },
+    /// Make a stack set without instances.
+    CreateStackSet {
+        /// What it should be.
+        spec: Box<StackSetSpec>,
+        /// Where its template is taken from.
+        template: TemplateSource,
+    },
+    /// Let operations that do not conflict run together.
+    TurnOnManagedExecution {
+        /// Of which set.
+        stack_set: StackSetName,
+    },
+    /// Give a stack set and all its instances another template, parameters, tags or auto-deployment.
+    UpdateStackSet {
+        /// What it should be.
+        spec: Box<StackSetSpec>,
+        /// Where its template is taken from.
+        template: TemplateSource,
+        /// What is different now; empty where instances are only tried again.
+        changes: Vec<Difference>,
+        /// Instances that an earlier operation left outdated.
+        retried: BTreeSet<AccountId>,
+    },
+    /// Make instances.
+    AddInstances {
+        /// In which set.
+        stack_set: StackSetName,
+        /// Where.
+        targets: InstanceTargets,
+        /// At which pace.
+        preferences: Preferences,
+    },
+    /// Delete instances.
+    RemoveInstances {
+        /// In which set.
+        stack_set: StackSetName,
+        /// Where.
+        targets: InstanceTargets,
+        /// Whether their stacks are deleted.
+        retain: Retain,
+        /// At which pace.
+        preferences: Preferences,
+    },
+    /// Delete a stack set that has no instances by then.
+    DeleteStackSet {
+        /// Which.
+        stack_set: StackSetName,
+    },
+}
+
+impl Action {
+    /// The stack set that it works on, where it does.
+    pub fn stack_set(&self) -> Option<&StackSetName> {
+        match self {
+            Self::WaitForOperation { stack_set, .. }
+            | Self::TurnOnManagedExecution { stack_set }
+            | Self::AddInstances { stack_set, .. }
+            | Self::RemoveInstances { stack_set, .. }
+            | Self::DeleteStackSet { stack_set } => Some(stack_set),
+            Self::CreateStackSet { spec, .. } | Self::UpdateStackSet { spec, .. } => Some(&spec.name),
+            Self::WaitForStack { .. }
+            | Self::UploadTemplate { .. }
+            | Self::CreateStack { .. }
+            | Self::UpdateStack { .. }
+            | Self::DeleteStack { .. }
+            | Self::EmptyBucket { .. }
+            | Self::WriteOverrides { .. } => None,
+        }
+    }
+}
+
+/// The targets of one StackSets call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InstanceTargets {
+    /// The OUs that are named, at most fifty.
+    pub ous: BTreeSet<OuId>,
+    /// Whether they are meant as a whole.
+    pub reach: Reach,
+    /// The accounts that are reached.
+    pub accounts: BTreeSet<AccountId>,
+    /// In which Regions.
+    pub regions: BTreeSet<Region>,
+}
+
+/// Where CloudFormation takes a template from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplateSource {
+    /// From the request.
+    Inline,
+    /// From an object, since it is too large for a request.
+    Object {
+        /// The bucket.
+        bucket: BucketName,
+        /// The key.
+        key: String,
+    },
+}
+
+/// Something that is left alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Blocked {
+    /// What.
+    pub subject: String,
+    /// Why.
+    pub because: BlockReason,
+}
+
+/// Why something is left alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
+pub enum BlockReason {
+    /// It exists, and is not this policy's. In AWS's or the tag's words.
+    NotOurs(String),
+    /// It could not be read. In AWS's words.
+    Unknown(String),
+    /// Something that the policy names does not exist.
+    Missing(String),
+    /// It is in a state from which only a person can bring it back.
+    Stuck(String),
+}
+
+impl BlockReason {
+    /// What the reader can do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NotOurs(_) => "Rename the policy, or remove what stands in its way, if nobody needs it.",
+            Self::Unknown(_) => {
+                "Nothing was assumed about it. Mend the cause (often a missing permission) and run the same command again."
+            }
+            Self::Missing(_) => "Correct the policy, or create what it names.",
+            Self::Stuck(_) => "Bring it back by hand in the CloudFormation console, then run the same command again.",
+        }
+    }
+}
+
+impl fmt::Display for BlockReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOurs(text) | Self::Missing(text) | Self::Stuck(text) => f.write_str(text),
+            Self::Unknown(text) => write!(f, "it could not be read: {text}"),
+        }
+    }
+}
+
+/// Steps in the making.
+#[derive(Debug)]
+pub(super) struct Steps<'a> {
+    pub(super) ring: &'a RingName,
+    pub(super) list: Vec<Step>,
+}
+
+impl Steps<'_> {
+    /// Adds a step and returns its name.
+    pub(super) fn push(
+        &mut self,
+        id: &str,
+        action: Action,
+        because: impl Into<String>,
+        after: BTreeSet<StepId>,
+        last_operation: Option<&OperationId>,
+    ) -> StepId {
+        let id = StepId::new(format!("{}/{id}", self.ring));
+        self.list.push(Step {
+            id: id.clone(),
+            ring: self.ring.clone(),
+            action,
+            because: because.into(),
+            after,
+            last_operation: last_operation.cloned(),
+        });
+        id
+    }
+}
+
+/// Removals and additions by account, from which moves between stack sets are seen.
+pub(super) type ByAccount = BTreeMap<AccountId, BTreeSet<StepId>>;
+
+/// The bytes of the override object: what nodes and the hourly sync read.
+pub fn override_body(content: &[Baseline]) -> Vec<u8> {
+    let mut body = serde_json::to_vec_pretty(content).unwrap_or_default();
+    body.push(b'\n');
+    body
+}

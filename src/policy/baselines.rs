@@ -1,0 +1,54 @@
+//! The `baselines` key: where the rules of each operating system come from.
+
+use std::collections::BTreeMap;
+
+use crate::{ids::OperatingSystem, state::BaselineSource};
+
+use super::{
+    error::Problem,
+    fields::{self, not_yet},
+    file::{Node, Value},
+};
+
+/// Reads the key. Rules as code are not supported yet.
+pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> BTreeMap<OperatingSystem, BaselineSource> {
+    let mut sources = BTreeMap::new();
+    let Value::Map(entries) = &node.value else {
+        problems.push(fields::wrong_kind(node, "baselines", "a map from operating systems"));
+        return sources;
+    };
+    for (key, value) in entries {
+        let Some(system) = OperatingSystem::ALL.into_iter().find(|system| system.key() == key.name) else {
+            let keys = OperatingSystem::ALL.map(OperatingSystem::key);
+            let problem = Problem::at(&key.place, format!("unknown operating system `{}`", key.name));
+            problems.push(match super::error::nearest(&key.name, keys) {
+                Some(near) => problem.help(format!("Did you mean `{near}`?")),
+                None => problem.help(format!("There are {}.", keys.join(", "))),
+            });
+            continue;
+        };
+        let path = format!("baselines.{system}");
+        match &value.value {
+            Value::List(_) | Value::Map(_) => {
+                problems.push(not_yet(&value.place, &format!("`{path}` as rules")));
+            }
+            Value::Text(text) if text == "aws" => {
+                sources.insert(system, BaselineSource::Aws);
+            }
+            _ => {
+                if let Some(text) = fields::text(value, &path, problems) {
+                    match text.value.parse() {
+                        Ok(id) => {
+                            sources.insert(system, BaselineSource::Existing(id));
+                        }
+                        Err(error) => problems.push(
+                            Problem::at(&text.place, format!("`{path}`: {error}"))
+                                .help("Write `aws` for AWS's default, or the ID of a baseline in the home Region."),
+                        ),
+                    }
+                }
+            }
+        }
+    }
+    sources
+}

@@ -1,0 +1,321 @@
+//! From the text of a file to a [`Policy`], with everything that is wrong with it.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    ids::Region,
+    state::{Guards, Preferences, RegionPace, Switch},
+    templates::{PermissionsBoundary, Reboot},
+};
+
+use super::{
+    baselines,
+    error::{Problem, Problems},
+    fields::{self, Fields},
+    file::{self, Node, Value},
+    schedule, targets,
+    values::{At, Iam, Logs, ManagementAccount, NewAccounts, Patching, Policy},
+};
+
+const KEYS: [&str; 15] = [
+    "version",
+    "name",
+    "owner",
+    "home_region",
+    "management_account",
+    "new_accounts",
+    "targets",
+    "schedule",
+    "patching",
+    "baselines",
+    "rollout",
+    "iam",
+    "logs",
+    "explorer",
+    "guards",
+];
+
+const LATER: [&str; 4] = ["rings", "approve", "exceptions", "checks"];
+
+const SWITCH: [(&str, Switch); 2] = [("true", Switch::On), ("false", Switch::Off)];
+
+/// Tags that orgpatch sets itself are three, and AWS takes fifty.
+const MOST_TAGS: usize = 45;
+
+/// Reads a policy. `file` is its name, for messages.
+///
+/// # Errors
+///
+/// Everything that is wrong with the file by itself, in the order of the places.
+pub fn parse(file: &str, text: &str) -> Result<Policy, Problems> {
+    let mut problems = Vec::new();
+    let policy = file::read(text).map_err(|problem| Problems::new(file, text, vec![problem]))?;
+    match read(file, text, &policy, &mut problems) {
+        Some(policy) if problems.is_empty() => Ok(policy),
+        _ => Err(Problems::new(file, text, problems)),
+    }
+}
+
+fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Policy> {
+    let known: Vec<&'static str> = KEYS.into_iter().chain(["tags"]).collect();
+    let fields = fields::map(node, "", &known, &LATER, problems)?;
+    version(&fields, problems);
+    let name = fields
+        .need("name", "name: linux-weekly", problems)
+        .and_then(|node| fields::name(node, "name", problems));
+    let owner = fields
+        .get("owner", problems)
+        .and_then(|node| fields::text(node, "owner", problems))
+        .map(|owner| owner.value);
+    let home_region = fields
+        .need("home_region", "home_region: eu-west-1", problems)
+        .and_then(|node| targets::region(node, "home_region", problems));
+    let management_account = or_default(&fields, "management_account", ManagementAccount::Exclude, problems, |node, problems| {
+        fields::choice(
+            node,
+            "management_account",
+            &[("exclude", ManagementAccount::Exclude), ("include", ManagementAccount::Include)],
+            problems,
+        )
+    });
+    let new_accounts = or_default(&fields, "new_accounts", NewAccounts::Enroll, problems, |node, problems| {
+        fields::choice(
+            node,
+            "new_accounts",
+            &[("enroll", NewAccounts::Enroll), ("next_apply", NewAccounts::NextApply)],
+            problems,
+        )
+    });
+    let targets = fields
+        .need("targets", "targets: { ous: [/Workloads], regions: [eu-west-1] }", problems)
+        .and_then(|node| targets::read(node, problems));
+    let schedule = fields
+        .need("schedule", "schedule: { scan: daily 01:00 }", problems)
+        .and_then(|node| schedule::read(node, problems));
+    let patching = or_default(&fields, "patching", default_patching(), problems, patching);
+    let baselines = fields.get("baselines", problems).map_or_else(BTreeMap::new, |node| baselines::read(node, problems));
+    let rollout = or_default(&fields, "rollout", default_rollout(), problems, rollout);
+    let iam = or_default(&fields, "iam", default_iam(), problems, iam);
+    let logs = match fields.get("logs", problems) {
+        None => Some(None),
+        Some(node) => logs(node, home_region.as_ref(), problems).map(Some),
+    };
+    let explorer = or_default(&fields, "explorer", Switch::On, problems, |node, problems| {
+        fields::choice(node, "explorer", &SWITCH, problems)
+    });
+    let guards = or_default(&fields, "guards", Guards { max_removed_accounts: 0, max_changed_accounts: None }, problems, guards);
+    let tags = or_default(&fields, "tags", BTreeMap::new(), problems, tags);
+
+    let (home_region, targets) = (home_region?, targets?);
+    one_partition(&home_region, &targets.regions, problems);
+    Some(Policy {
+        file: file.into(),
+        text: text.into(),
+        name: name?.value,
+        owner,
+        home_region,
+        management_account: management_account?,
+        new_accounts: new_accounts?,
+        targets,
+        schedule: schedule?,
+        patching: patching?,
+        baselines,
+        rollout: rollout?,
+        iam: iam?,
+        logs: logs?,
+        explorer: explorer?,
+        guards: guards?,
+        tags: tags?,
+    })
+}
+
+/// The value of a key, or the default where the key is missing; nothing where it is wrong.
+fn or_default<T>(
+    fields: &Fields<'_>,
+    key: &str,
+    default: T,
+    problems: &mut Vec<Problem>,
+    read: impl FnOnce(&Node, &mut Vec<Problem>) -> Option<T>,
+) -> Option<T> {
+    match fields.get(key, problems) {
+        None => Some(default),
+        Some(node) => read(node, problems),
+    }
+}
+
+fn version(fields: &Fields<'_>, problems: &mut Vec<Problem>) {
+    let Some(node) = fields.need("version", "version: 1", problems) else { return };
+    match &node.value {
+        Value::Int(1) => {}
+        Value::Int(newer) => problems.push(
+            Problem::at(&node.place, format!("this version of orgpatch reads `version: 1`, and not {newer}"))
+                .help("Write `version: 1`, or take a newer orgpatch."),
+        ),
+        _ => problems.push(fields::wrong_kind(node, "version", "the number 1")),
+    }
+}
+
+fn one_partition(home: &At<Region>, regions: &[At<Region>], problems: &mut Vec<Problem>) {
+    for region in regions {
+        if region.value.partition() != home.value.partition() {
+            problems.push(
+                Problem::at(
+                    &region.place,
+                    format!(
+                        "`{}` is in the partition {}, and the home Region `{}` in {}",
+                        region.value,
+                        region.value.partition(),
+                        home.value,
+                        home.value.partition()
+                    ),
+                )
+                .help("An organization lives in one partition: write a policy for each."),
+            );
+        }
+    }
+}
+
+fn default_patching() -> Patching {
+    Patching { reboot: Reboot::IfNeeded, concurrency: "10%".to_owned(), error_threshold: "2%".to_owned() }
+}
+
+fn patching(node: &Node, problems: &mut Vec<Problem>) -> Option<Patching> {
+    let fields = fields::map(node, "patching", &["reboot", "concurrency", "error_threshold"], &[], problems)?;
+    let default = default_patching();
+    let reboot = or_default(&fields, "reboot", default.reboot, problems, |node, problems| {
+        fields::choice(node, "patching.reboot", &[("if_needed", Reboot::IfNeeded), ("never", Reboot::Never)], problems)
+    });
+    let concurrency = or_default(&fields, "concurrency", default.concurrency, problems, |node, problems| {
+        rate_control(node, "patching.concurrency", 1, problems)
+    });
+    let error_threshold = or_default(&fields, "error_threshold", default.error_threshold, problems, |node, problems| {
+        rate_control(node, "patching.error_threshold", 0, problems)
+    });
+    Some(Patching { reboot: reboot?, concurrency: concurrency?, error_threshold: error_threshold? })
+}
+
+/// `MaxConcurrency` and `MaxErrors`: a number or a whole percentage of at most seven characters.
+fn rate_control(node: &Node, path: &str, least: u32, problems: &mut Vec<Problem>) -> Option<String> {
+    let text = fields::text(node, path, problems)?.value;
+    let right = match text.strip_suffix('%') {
+        Some(percent) => percent.parse::<u32>().is_ok_and(|percent| (least..=100).contains(&percent)),
+        None => text.len() <= 7 && text.parse::<u32>().is_ok_and(|number| number >= least),
+    };
+    // The API's pattern has no leading zeros.
+    let right = right && (text == "0" || text == "0%" || !text.starts_with('0'));
+    if !right {
+        problems.push(
+            Problem::at(&node.place, format!("`{path}` must be a number or a percentage from {least}, and is `{text}`"))
+                .help("For example `10` or `10%`."),
+        );
+    }
+    right.then_some(text)
+}
+
+fn default_rollout() -> Preferences {
+    Preferences { concurrency_percent: 25, tolerance_percent: 10, regions: RegionPace::Parallel }
+}
+
+fn rollout(node: &Node, problems: &mut Vec<Problem>) -> Option<Preferences> {
+    let fields = fields::map(node, "rollout", &["accounts", "tolerate", "regions"], &[], problems)?;
+    let default = default_rollout();
+    let concurrency = or_default(&fields, "accounts", default.concurrency_percent, problems, |node, problems| {
+        fields::percentage(node, "rollout.accounts", 1..=100, problems)
+    });
+    let tolerance = or_default(&fields, "tolerate", default.tolerance_percent, problems, |node, problems| {
+        fields::percentage(node, "rollout.tolerate", 0..=100, problems)
+    });
+    let regions = or_default(&fields, "regions", default.regions, problems, |node, problems| {
+        fields::choice(
+            node,
+            "rollout.regions",
+            &[("parallel", RegionPace::Parallel), ("sequential", RegionPace::Sequential)],
+            problems,
+        )
+    });
+    Some(Preferences { concurrency_percent: concurrency?, tolerance_percent: tolerance?, regions: regions? })
+}
+
+fn default_iam() -> Iam {
+    Iam { attach: Switch::On, permissions_boundary: PermissionsBoundary::None }
+}
+
+fn iam(node: &Node, problems: &mut Vec<Problem>) -> Option<Iam> {
+    let fields = fields::map(node, "iam", &["attach", "permissions_boundary"], &[], problems)?;
+    let default = default_iam();
+    let attach = or_default(&fields, "attach", default.attach, problems, |node, problems| {
+        fields::choice(node, "iam.attach", &SWITCH, problems)
+    });
+    let boundary = or_default(&fields, "permissions_boundary", default.permissions_boundary, problems, |node, problems| {
+        let text = fields::text(node, "iam.permissions_boundary", problems)?;
+        match text.value.as_str() {
+            "none" => Some(PermissionsBoundary::None),
+            "aws" => Some(PermissionsBoundary::Aws),
+            arn if arn.starts_with("arn:") && arn.contains(":iam::") && arn.contains(":policy/") => {
+                Some(PermissionsBoundary::Arn(arn.to_owned()))
+            }
+            other => {
+                problems.push(Problem::at(
+                    &text.place,
+                    format!("`iam.permissions_boundary` must be `none`, `aws` or the ARN of a policy, and is `{other}`"),
+                ));
+                None
+            }
+        }
+    });
+    Some(Iam { attach: attach?, permissions_boundary: boundary? })
+}
+
+fn logs(node: &Node, home: Option<&At<Region>>, problems: &mut Vec<Problem>) -> Option<Logs> {
+    let fields = fields::map(node, "logs", &["bucket", "prefix", "region"], &[], problems)?;
+    let bucket = fields
+        .need("bucket", "bucket: corp-patch-logs", problems)
+        .and_then(|node| fields::name(node, "logs.bucket", problems));
+    let prefix = or_default(&fields, "prefix", String::new(), problems, |node, problems| {
+        let prefix = fields::text(node, "logs.prefix", problems)?;
+        // API reference of `S3OutputLocation`: at most 500 characters.
+        if prefix.value.len() > 500 {
+            problems.push(Problem::at(&prefix.place, "`logs.prefix` has more than 500 characters"));
+        }
+        Some(prefix.value)
+    });
+    let region = match fields.get("region", problems) {
+        Some(node) => targets::region(node, "logs.region", problems),
+        None => home.cloned(),
+    };
+    Some(Logs { bucket: bucket?.value, prefix: prefix?, region: region?.value })
+}
+
+fn guards(node: &Node, problems: &mut Vec<Problem>) -> Option<Guards> {
+    let fields = fields::map(node, "guards", &["max_removed_accounts", "max_changed_accounts"], &[], problems)?;
+    let removed = or_default(&fields, "max_removed_accounts", 0, problems, |node, problems| {
+        fields::number(node, "guards.max_removed_accounts", 0..=100_000, problems)
+    });
+    let changed = or_default(&fields, "max_changed_accounts", None, problems, |node, problems| {
+        fields::number(node, "guards.max_changed_accounts", 0..=100_000, problems).map(Some)
+    });
+    Some(Guards { max_removed_accounts: removed?, max_changed_accounts: changed? })
+}
+
+fn tags(node: &Node, problems: &mut Vec<Problem>) -> Option<BTreeMap<String, String>> {
+    let Value::Map(entries) = &node.value else {
+        problems.push(fields::wrong_kind(node, "tags", "a map from tag keys to values"));
+        return None;
+    };
+    if entries.len() > MOST_TAGS {
+        problems.push(Problem::at(&node.place, format!("there are {} tags; at most {MOST_TAGS} fit", entries.len())));
+    }
+    let mut tags = BTreeMap::new();
+    for (key, value) in entries {
+        let path = format!("tags.{}", key.name);
+        let Some(text) = fields::text(value, &path, problems) else { continue };
+        let reserved = ["aws:", "orgpatch:"].iter().find(|prefix| key.name.to_ascii_lowercase().starts_with(*prefix));
+        if let Some(prefix) = reserved {
+            problems.push(Problem::at(&key.place, format!("tag keys that begin with `{prefix}` are reserved")));
+        } else if key.name.is_empty() || key.name.len() > 128 || text.value.is_empty() || text.value.len() > 256 {
+            problems.push(Problem::at(&key.place, format!("`{path}`: a tag key has 1 to 128 characters, and a value 1 to 256")));
+        }
+        tags.insert(key.name.clone(), text.value);
+    }
+    Some(tags)
+}

@@ -1,0 +1,218 @@
+//! Reading maps, lists and scalars of the tree, and noting what is wrong with them.
+//!
+//! Each function returns what it could read and notes a problem for the rest, so that a file's
+//! problems are all found in one go.
+
+use std::str::FromStr;
+
+use crate::ids::InvalidName;
+
+use super::{
+    error::{Place, Problem},
+    file::{Key, Node, Value},
+    values::At,
+};
+
+/// A map whose keys have been looked at.
+pub(super) struct Fields<'a> {
+    entries: &'a [(Key, Node)],
+    place: &'a Place,
+    path: &'static str,
+}
+
+/// Reads a map that may have these keys. `later` are keys of the language that are not supported yet.
+pub(super) fn map<'a>(
+    node: &'a Node,
+    path: &'static str,
+    known: &[&'static str],
+    later: &[&'static str],
+    problems: &mut Vec<Problem>,
+) -> Option<Fields<'a>> {
+    let Value::Map(entries) = &node.value else {
+        problems.push(wrong_kind(node, path, "a map of keys"));
+        return None;
+    };
+    for (key, _) in entries {
+        if known.contains(&key.name.as_str()) {
+            continue;
+        }
+        problems.push(if later.contains(&key.name.as_str()) {
+            not_yet(&key.place, &format!("the key `{}`", key.name))
+        } else {
+            let place = if path.is_empty() { "a policy".to_owned() } else { format!("`{path}`") };
+            let problem = Problem::at(&key.place, format!("unknown key `{}` in {place}", key.name));
+            match super::error::nearest(&key.name, known.iter().chain(later).copied()) {
+                Some(near) => problem.help(format!("Did you mean `{near}`?")),
+                None => problem.help(format!("The keys here are {}.", known.join(", "))),
+            }
+        });
+    }
+    Some(Fields { entries, place: &node.place, path })
+}
+
+/// The problem of something that the language has and this version does not.
+pub(super) fn not_yet(place: &Place, what: &str) -> Problem {
+    Problem::at(place, format!("{what} is not supported yet by this version of orgpatch"))
+        .help("Leave it out for now. The policy language has it, and a later version will take it.")
+}
+
+impl<'a> Fields<'a> {
+    /// The value of a key that may be missing. `key:` without a value is a problem.
+    pub(super) fn get(&self, key: &str, problems: &mut Vec<Problem>) -> Option<&'a Node> {
+        let (key, node) = self.entries.iter().find(|(name, _)| name.name == key)?;
+        if matches!(node.value, Value::Null) {
+            problems.push(
+                Problem::at(&key.place, format!("`{}` has no value", self.full(&key.name)))
+                    .help("Give it a value, or leave the key out to take the default."),
+            );
+            return None;
+        }
+        Some(node)
+    }
+
+    /// The value of a key that must be there.
+    pub(super) fn need(&self, key: &str, example: &str, problems: &mut Vec<Problem>) -> Option<&'a Node> {
+        if !self.entries.iter().any(|(name, _)| name.name == key) {
+            problems.push(
+                Problem::at(self.place, format!("`{}` is missing", self.full(key)))
+                    .help(format!("Add it, for example: `{example}`")),
+            );
+            return None;
+        }
+        self.get(key, problems)
+    }
+
+    /// All entries, for maps whose keys are not ours to name.
+    pub(super) fn full(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+}
+
+/// The problem of a value of the wrong kind.
+pub(super) fn wrong_kind(node: &Node, path: &str, expected: &str) -> Problem {
+    let what = if path.is_empty() { "the policy".to_owned() } else { format!("`{path}`") };
+    Problem::at(&node.place, format!("{what} must be {expected}, and is {}", node.value.kind()))
+}
+
+/// A list, or nothing and a problem.
+pub(super) fn list<'a>(node: &'a Node, path: &str, problems: &mut Vec<Problem>) -> &'a [Node] {
+    if let Value::List(items) = &node.value {
+        items
+    } else {
+        problems.push(wrong_kind(node, path, "a list, for example [a, b]"));
+        &[]
+    }
+}
+
+/// A text. Numbers are taken as they are written, so that an account ID needs no quotes.
+pub(super) fn text(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<At<String>> {
+    let value = match &node.value {
+        Value::Text(text) => text.clone(),
+        Value::Int(number) => number.to_string(),
+        Value::Bool(_) | Value::Float => {
+            problems.push(
+                wrong_kind(node, path, "a text").help("Put the value in quotes."),
+            );
+            return None;
+        }
+        Value::Null | Value::List(_) | Value::Map(_) => {
+            problems.push(wrong_kind(node, path, "a text"));
+            return None;
+        }
+    };
+    Some(At { value, place: node.place.clone() })
+}
+
+/// A name of AWS's or ours.
+pub(super) fn name<T: FromStr<Err = InvalidName>>(
+    node: &Node,
+    path: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<At<T>> {
+    let At { value, place } = text(node, path, problems)?;
+    match value.parse() {
+        Ok(value) => Some(At { value, place }),
+        Err(error) => {
+            problems.push(Problem::at(&place, format!("`{path}`: {error}")));
+            None
+        }
+    }
+}
+
+/// One word of a few.
+pub(super) fn choice<T: Copy>(
+    node: &Node,
+    path: &str,
+    choices: &[(&'static str, T)],
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    // `true` and `false` are words here too.
+    let word = match &node.value {
+        Value::Bool(value) => value.to_string(),
+        Value::Text(word) => word.clone(),
+        _ => {
+            problems.push(wrong_kind(node, path, &one_of(choices)));
+            return None;
+        }
+    };
+    let found = choices.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
+    if found.is_none() {
+        problems.push(
+            Problem::at(&node.place, format!("`{path}` must be {}, and is `{word}`", one_of(choices)))
+                .or_nearest(&word, choices.iter().map(|(name, _)| *name)),
+        );
+    }
+    found
+}
+
+fn one_of<T>(choices: &[(&'static str, T)]) -> String {
+    let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [a, b] => format!("{a} or {b}"),
+        _ => format!("one of {}", names.join(", ")),
+    }
+}
+
+/// A whole number within bounds.
+pub(super) fn number<T>(
+    node: &Node,
+    path: &str,
+    bounds: std::ops::RangeInclusive<i64>,
+    problems: &mut Vec<Problem>,
+) -> Option<T>
+where
+    T: TryFrom<i64>,
+{
+    match &node.value {
+        Value::Int(number) if bounds.contains(number) => T::try_from(*number).ok(),
+        _ => {
+            problems.push(wrong_kind(
+                node,
+                path,
+                &format!("a whole number from {} to {}", bounds.start(), bounds.end()),
+            ));
+            None
+        }
+    }
+}
+
+/// A percentage such as `25%`, within bounds.
+pub(super) fn percentage(
+    node: &Node,
+    path: &str,
+    bounds: std::ops::RangeInclusive<u8>,
+    problems: &mut Vec<Problem>,
+) -> Option<u8> {
+    let number = match &node.value {
+        Value::Text(text) => text.strip_suffix('%').and_then(|digits| digits.trim().parse::<u8>().ok()),
+        _ => None,
+    };
+    let number = number.filter(|number| bounds.contains(number));
+    if number.is_none() {
+        problems.push(Problem::at(
+            &node.place,
+            format!("`{path}` must be a percentage from {}% to {}%, for example `25%`", bounds.start(), bounds.end()),
+        ));
+    }
+    number
+}

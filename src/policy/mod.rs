@@ -1,0 +1,25 @@
+//! A policy file: from text to [`Policy`], and from there, in an organization, to
+//! [`Desired`](crate::state::Desired). Pure: no I/O, no clock.
+//!
+//! [`parse`] reads the text into a tree that remembers its places and then into values, and
+//! collects every problem on the way. [`resolve`] lays the values over an organization: which OUs
+//! and accounts are meant, which are left out and why, and what is rendered for them. Whatever is
+//! wrong with a file is a [`Problems`], with line and column.
+
+mod baselines;
+mod check;
+mod cover;
+mod error;
+mod file;
+mod fields;
+mod regions;
+mod resolve;
+mod schedule;
+mod schedule_aws;
+mod targets;
+mod values;
+
+pub use check::parse;
+pub use error::{Place, Problem, Problems};
+pub use resolve::{Surroundings, names, resolve};
+pub use values::*;

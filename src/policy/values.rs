@@ -1,0 +1,197 @@
+//! What a policy file says, checked, and not yet laid over an organization.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    ids::{AccountId, BucketName, OperatingSystem, OuId, PolicyName, Region},
+    state::{BaselineSource, Guards, Preferences, Switch},
+    templates::{Nodes, PermissionsBoundary, Reboot},
+};
+
+use super::error::{Place, Problem, Problems};
+
+/// A value with its place in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// A policy: one file, read and checked by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    pub(super) file: Arc<str>,
+    pub(super) text: Arc<str>,
+    /// Its name.
+    pub name: PolicyName,
+    /// Who answers for it; becomes a tag.
+    pub owner: Option<String>,
+    /// The Region of baselines, override bucket and stack sets.
+    pub home_region: At<Region>,
+    /// Whether the management account is covered, by its own stacks.
+    pub management_account: ManagementAccount,
+    /// What becomes of accounts that join.
+    pub new_accounts: NewAccounts,
+    /// Who is meant.
+    pub targets: Targets,
+    /// When nodes are scanned and patched.
+    pub schedule: Schedule,
+    /// How nodes are patched.
+    pub patching: Patching,
+    /// Where the rules come from; an operating system that is not named gets AWS's default.
+    pub baselines: BTreeMap<OperatingSystem, BaselineSource>,
+    /// The pace of the deployment.
+    pub rollout: Preferences,
+    /// What may be done to nodes' roles.
+    pub iam: Iam,
+    /// Where command output goes, if anywhere.
+    pub logs: Option<Logs>,
+    /// Whether Explorer is enabled in the accounts.
+    pub explorer: Switch,
+    /// How much may change without a further word.
+    pub guards: Guards,
+    /// Tags of everything that is made.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Policy {
+    /// The file it was read from.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Says what is wrong with the policy in an organization.
+    pub(super) fn problems(&self, problems: Vec<Problem>) -> Problems {
+        Problems::new(&self.file, &self.text, problems)
+    }
+}
+
+/// Whether the management account is covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManagementAccount {
+    /// It is left out.
+    Exclude,
+    /// It gets stacks of its own.
+    Include,
+}
+
+/// What becomes of accounts that join a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewAccounts {
+    /// StackSets enrolls them by itself.
+    Enroll,
+    /// The next apply does.
+    NextApply,
+}
+
+/// Who is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Targets {
+    /// The OUs that are covered, with all below them.
+    pub ous: Vec<At<OuRef>>,
+    /// In which Regions.
+    pub regions: Vec<At<Region>>,
+    /// OUs that are taken out again; none where the default stands.
+    pub excluded_ous: Option<Vec<At<OuRef>>>,
+    /// Accounts that are taken out.
+    pub excluded_accounts: Vec<ExcludedAccount>,
+    /// Which nodes of the accounts.
+    pub nodes: Nodes,
+}
+
+/// How a policy names an OU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OuRef {
+    /// By path, `/Workloads/Prod`; `/` is the root.
+    Path(String),
+    /// By ID.
+    Id(OuId),
+    /// By name, wherever it is.
+    Name(String),
+}
+
+impl std::fmt::Display for OuRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(text) | Self::Name(text) => f.pad(text),
+            Self::Id(id) => f.pad(id.as_str()),
+        }
+    }
+}
+
+/// An account that gets nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExcludedAccount {
+    /// Which.
+    pub id: At<AccountId>,
+    /// Why, in the policy's words.
+    pub reason: String,
+    /// The last day of the exclusion.
+    pub until: Option<jiff::civil::Date>,
+}
+
+/// When nodes are scanned and patched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// When nodes are scanned.
+    pub scan: At<When>,
+    /// When they are patched; never, where there is none.
+    pub install: Option<At<When>>,
+    /// In whose time.
+    pub timezone: Timezone,
+}
+
+/// In whose time a schedule is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timezone {
+    /// UTC.
+    Utc,
+    /// That of each Region.
+    Region,
+}
+
+/// When something runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Every day at a local time.
+    Daily(jiff::civil::Time),
+    /// Every week on a day at a local time.
+    Weekly(jiff::civil::Weekday, jiff::civil::Time),
+    /// As State Manager takes it, in UTC.
+    Cron(String),
+    /// As State Manager takes it; runs begin when the association is made.
+    Rate(String),
+}
+
+/// How nodes are patched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patching {
+    /// Whether a node is restarted.
+    pub reboot: Reboot,
+    /// Nodes at a time, per account and Region: a number or a percentage.
+    pub concurrency: String,
+    /// Nodes that may fail, per account and Region: a number or a percentage.
+    pub error_threshold: String,
+}
+
+/// What may be done to nodes' roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Iam {
+    /// Whether policies are attached to roles that nodes already have.
+    pub attach: Switch,
+    /// What bounds the roles that orgpatch makes.
+    pub permissions_boundary: PermissionsBoundary,
+}
+
+/// Where command output goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logs {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The prefix of the keys; may be empty.
+    pub prefix: String,
+    /// The bucket's Region.
+    pub region: Region,
+}

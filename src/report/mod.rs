@@ -1,0 +1,27 @@
+//! Words for values: plans, running applies, outcomes, and how a policy stands.
+//!
+//! Pure: every function returns a text and prints nothing. Text carries ANSI styles, which
+//! [`cli`](crate::cli) strips where nobody would see them. JSON output has a `format_version`.
+
+mod outcome;
+mod plan_json;
+mod plan_text;
+mod progress;
+mod status;
+mod step_words;
+mod style;
+
+pub use outcome::outcome_text;
+pub use plan_json::plan_json;
+pub use plan_text::{Detail, plan_text};
+pub use progress::{Progress, event_json};
+pub use status::{status_json, status_text};
+pub use step_words::step_words;
+
+/// The version of all JSON output.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// A count with its noun: `1 account`, `2 accounts`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

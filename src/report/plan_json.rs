@@ -1,0 +1,68 @@
+//! A plan for programs.
+
+use serde_json::{Value, json};
+
+use crate::{
+    plan::{Change, Plan},
+    report::{FORMAT_VERSION, step_words::step_words},
+};
+
+/// The plan as JSON, with every account and every difference.
+pub fn plan_json(plan: &Plan) -> Value {
+    let Plan { policy, owner, rings, steps, blocked, skipped, warnings, coverage, guards, names, digest } = plan;
+    let path = |account| names.parents.get(account).and_then(|unit| names.units.get(unit));
+    json!({
+        "format_version": FORMAT_VERSION,
+        "policy": policy,
+        "owner": owner,
+        "digest": digest,
+        "summary": {
+            "add": coverage.count(Change::Add),
+            "change": coverage.count(Change::Change),
+            "remove": coverage.count(Change::Remove),
+            "unchanged": coverage.count(Change::Unchanged),
+            "skipped": skipped.len(),
+            "steps": steps.len(),
+            "blocked": blocked.len(),
+        },
+        "guards": {
+            "max_removed_accounts": guards.max_removed_accounts,
+            "max_changed_accounts": guards.max_changed_accounts,
+        },
+        "rings": rings,
+        "accounts": coverage.accounts.iter().map(|(id, change)| json!({
+            "id": id,
+            "name": names.accounts.get(id),
+            "ou": path(id),
+            "change": change.change,
+            "regions": {
+                "added": change.added,
+                "removed": change.removed,
+                "remade": change.remade,
+                "kept": change.kept,
+            },
+        })).collect::<Vec<_>>(),
+        "steps": steps.iter().map(|step| json!({
+            "id": step.id,
+            "ring": step.ring,
+            "words": step_words(step),
+            "because": step.because,
+            "after": step.after,
+            "action": step.action,
+        })).collect::<Vec<_>>(),
+        "skipped": skipped.iter().map(|skipped| json!({
+            "account": skipped.account,
+            "name": names.accounts.get(&skipped.account),
+            "ou": skipped.ou,
+            "because": skipped.because,
+            "words": skipped.because.to_string(),
+        })).collect::<Vec<_>>(),
+        "blocked": blocked.iter().map(|blocked| json!({
+            "subject": blocked.subject,
+            "because": blocked.because,
+            "words": blocked.because.to_string(),
+            "help": blocked.because.help(),
+        })).collect::<Vec<_>>(),
+        "warnings": warnings,
+    })
+}

@@ -1,0 +1,78 @@
+//! Buckets and their objects.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    cloud::{CloudError, CloudErrorKind, Object, Precondition},
+    ids::{BucketName, Digest},
+    sim::{
+        failure::{failed, not_found},
+        world::World,
+    },
+};
+
+/// A bucket in the home Region.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bucket {
+    /// Where its access is logged.
+    pub(super) logs_to: Option<BucketName>,
+    /// Whether it stays when its stack goes.
+    pub(super) retained: bool,
+    pub(super) objects: BTreeMap<String, Vec<u8>>,
+}
+
+impl Bucket {
+    /// An object, if it exists.
+    pub(super) fn object(&self, key: &str) -> Option<Object> {
+        let body = self.objects.get(key)?.clone();
+        let etag = etag(&body);
+        Some(Object { body, etag })
+    }
+}
+
+/// What identifies this content. Like S3's, it is the same for the same content.
+fn etag(body: &[u8]) -> String {
+    format!("\"{}\"", &Digest::of(body).as_str()[..32])
+}
+
+impl World {
+    /// Writes an object. The access is logged at once where the bucket says so (S3 takes hours).
+    pub(super) fn put_object(
+        &mut self,
+        call: &'static str,
+        name: &BucketName,
+        key: &str,
+        body: &[u8],
+        precondition: Option<&Precondition>,
+    ) -> Result<(), CloudError> {
+        let Some(bucket) = self.buckets.get_mut(name) else {
+            return Err(not_found(call, "NoSuchBucket", "The specified bucket does not exist"));
+        };
+        let etag = bucket.object(key).map(|object| object.etag);
+        let holds = match precondition {
+            None => true,
+            Some(Precondition::Absent) => etag.is_none(),
+            Some(Precondition::Version(version)) => etag.as_ref() == Some(version),
+        };
+        if !holds {
+            return Err(failed(
+                call,
+                CloudErrorKind::Stale,
+                "PreconditionFailed",
+                "At least one of the pre-conditions you specified did not hold",
+            ));
+        }
+        bucket.objects.insert(key.to_owned(), body.to_vec());
+        let log = bucket.logs_to.clone();
+        if let Some(log) = log.and_then(|name| self.buckets.get_mut(&name)) {
+            log.objects.insert(format!("{name}/{:06}", log.objects.len()), Vec::new());
+        }
+        Ok(())
+    }
+
+    pub(super) fn empty_bucket(&mut self, name: &BucketName) {
+        if let Some(bucket) = self.buckets.get_mut(name) {
+            bucket.objects.clear();
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The port for looking.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    cloud::{
+        Caller, CloudError, CloudRead, FeatureSet, ListedAccount, ListedUnit, Object, Operations,
+        OrganizationFacts, Page, StackSetDescription, TrustedAccess,
+    },
+    ids::{
+        AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OuId, Region, StackName,
+        StackSetName,
+    },
+    sim::{
+        failure::{not_found, refused},
+        random,
+        simulated::{Pages, Paths, SimulatedAws},
+        world::World,
+    },
+    state::{Account, BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen, Unit},
+};
+
+/// The most that Organizations puts on a page.
+const PAGE: usize = 20;
+
+/// The most that CloudFormation puts on a page.
+const STACK_SETS_PAGE: usize = 100;
+
+impl SimulatedAws {
+    /// One page of a listing. The mark of an empty page is a `+` in the token of the next one.
+    fn page<T, U>(
+        &self,
+        call: &'static str,
+        listing: &str,
+        items: impl Iterator<Item = T>,
+        listed: impl Fn(T) -> U,
+        token: Option<&str>,
+    ) -> Result<Page<U>, CloudError> {
+        let token = token.unwrap_or("0");
+        let (number, after_empty) = match token.strip_suffix('+') {
+            Some(number) => (number, true),
+            None => (token, false),
+        };
+        let first: usize = number
+            .parse()
+            .map_err(|_| refused(call, "You provided an invalid value for NextToken"))?;
+        let empty_at = if random::fixed(&[listing]).is_multiple_of(3) { 0 } else { PAGE };
+        let mut items = items.skip(first).peekable();
+        let some_empty = self.desk.borrow().pages == Pages::SomeEmpty;
+        if some_empty && !after_empty && first == empty_at && items.peek().is_some() {
+            return Ok(Page { items: Vec::new(), next: Some(format!("{first}+")) });
+        }
+        let on_it = items.by_ref().take(PAGE).map(listed).collect();
+        let next = items.peek().map(|_| (first + PAGE).to_string());
+        Ok(Page { items: on_it, next })
+    }
+
+    fn listed(&self, world: &World, account: &Account) -> ListedAccount {
+        let chain = (self.desk.borrow().paths == Paths::Answered).then(|| {
+            let mut chain: Vec<OuId> =
+                world.organization.ancestors(&account.parent).cloned().collect();
+            chain.reverse();
+            chain
+        });
+        let Account { id, name, parent: _, state } = account.clone();
+        ListedAccount { id, name, state, chain }
+    }
+}
+
+fn listed_unit(unit: &Unit) -> ListedUnit {
+    ListedUnit { id: unit.id.clone(), name: unit.name.clone() }
+}
+
+fn check_parent(call: &'static str, world: &World, parent: &OuId) -> Result<(), CloudError> {
+    if world.organization.unit(parent).is_some() {
+        return Ok(());
+    }
+    Err(not_found(call, "ParentNotFoundException", format!("There is no root or OU {parent}")))
+}
+
+impl CloudRead for SimulatedAws {
+    fn home_region(&self) -> &Region {
+        &self.home_region
+    }
+
+    async fn caller(&self) -> Result<Caller, CloudError> {
+        self.look("sts:GetCallerIdentity", |world| {
+            let (account, partition) = (world.account.clone(), self.home_region.partition());
+            let arn = format!("arn:{partition}:iam::{account}:user/rehearsal");
+            Ok(Caller { account, arn })
+        })
+        .await
+    }
+
+    async fn describe_organization(&self) -> Result<OrganizationFacts, CloudError> {
+        self.look("organizations:DescribeOrganization", |world| {
+            Ok(OrganizationFacts {
+                id: world.organization.id().clone(),
+                management_account: world.organization.management_account().clone(),
+                features: FeatureSet::All,
+            })
+        })
+        .await
+    }
+
+    async fn trusted_access(&self, call_as: CallAs) -> Result<TrustedAccess, CloudError> {
+        self.look("cloudformation:DescribeOrganizationsAccess", |world| {
+            let speaks = world.speaks_as(call_as);
+            Ok(if speaks { world.trusted_access } else { TrustedAccess::NotDelegated })
+        })
+        .await
+    }
+
+    async fn accounts(&self, page: Option<String>) -> Result<Page<ListedAccount>, CloudError> {
+        let call = "organizations:ListAccounts";
+        self.look(call, |world| {
+            let listed = |account: &Account| self.listed(world, account);
+            self.page(call, call, world.organization.accounts(), listed, page.as_deref())
+        })
+        .await
+    }
+
+    async fn roots(&self) -> Result<Vec<ListedUnit>, CloudError> {
+        self.look("organizations:ListRoots", |world| {
+            let root = world.organization.unit(world.organization.root());
+            Ok(root.map(listed_unit))
+        })
+        .await
+        .map(|root| root.into_iter().collect())
+    }
+
+    async fn units_of(
+        &self,
+        parent: &OuId,
+        page: Option<String>,
+    ) -> Result<Page<ListedUnit>, CloudError> {
+        let call = "organizations:ListOrganizationalUnitsForParent";
+        self.look(call, |world| {
+            check_parent(call, world, parent)?;
+            let children = world.organization.children(parent).iter();
+            let units = children.filter_map(|id| world.organization.unit(id));
+            self.page(call, parent.as_str(), units, listed_unit, page.as_deref())
+        })
+        .await
+    }
+
+    async fn accounts_of(
+        &self,
+        parent: &OuId,
+        page: Option<String>,
+    ) -> Result<Page<ListedAccount>, CloudError> {
+        let call = "organizations:ListAccountsForParent";
+        self.look(call, |world| {
+            check_parent(call, world, parent)?;
+            let accounts = world.organization.members(parent);
+            let listed = |account: &Account| self.listed(world, account);
+            self.page(call, parent.as_str(), accounts, listed, page.as_deref())
+        })
+        .await
+    }
+
+    async fn regions(&self) -> Result<BTreeMap<Region, RegionStatus>, CloudError> {
+        self.look("account:ListRegions", |world| Ok(world.regions.clone())).await
+    }
+
+    async fn stack_set_names(
+        &self,
+        call_as: CallAs,
+        prefix: &str,
+    ) -> Result<Vec<StackSetName>, CloudError> {
+        let call = "cloudformation:ListStackSets";
+        self.look(call, |world| {
+            world.check_caller(call, call_as)?;
+            self.count(call, world.stack_sets.len().saturating_sub(1) / STACK_SETS_PAGE);
+            let names = world.stack_sets.keys();
+            Ok(names.filter(|name| name.as_str().starts_with(prefix)).cloned().collect())
+        })
+        .await
+    }
+
+    async fn stack_set(
+        &self,
+        call_as: CallAs,
+        name: &StackSetName,
+    ) -> Result<Option<StackSetDescription>, CloudError> {
+        let call = "cloudformation:DescribeStackSet";
+        self.look(call, |world| {
+            world.check_caller(call, call_as)?;
+            Ok(world.stack_sets.get(name).map(|set| StackSetDescription {
+                template: set.content.template.as_ref().to_owned(),
+                parameters: set.content.parameters.clone(),
+                tags: set.content.tags.clone(),
+                auto_deployment: set.content.auto_deployment,
+                managed_execution: set.managed_execution,
+            }))
+        })
+        .await
+    }
+
+    async fn instances(
+        &self,
+        call_as: CallAs,
+        name: &StackSetName,
+    ) -> Result<BTreeMap<(AccountId, Region), InstanceSeen>, CloudError> {
+        let call = "cloudformation:ListStackInstances";
+        self.look(call, |world| {
+            world.check_caller(call, call_as)?;
+            let now = world.now;
+            let listed = world.stack_set(call, name)?.listed(now);
+            self.count(call, listed.len().saturating_sub(1) / STACK_SETS_PAGE);
+            Ok(listed)
+        })
+        .await
+    }
+
+    async fn auto_deployment_targets(
+        &self,
+        call_as: CallAs,
+        name: &StackSetName,
+    ) -> Result<BTreeMap<OuId, BTreeSet<Region>>, CloudError> {
+        let call = "cloudformation:ListStackSetAutoDeploymentTargets";
+        self.look(call, |world| {
+            world.check_caller(call, call_as)?;
+            Ok(world.stack_set(call, name)?.targets.clone())
+        })
+        .await
+    }
+
+    async fn operations(
+        &self,
+        call_as: CallAs,
+        name: &StackSetName,
+    ) -> Result<Operations, CloudError> {
+        let call = "cloudformation:ListStackSetOperations";
+        self.look(call, |world| {
+            world.check_caller(call, call_as)?;
+            let (now, lag) = (world.now, world.lag);
+            let set = world.stack_set(call, name)?;
+            let listed =
+                || set.operations.iter().filter(|operation| operation.requested + lag <= now);
+            let running = listed()
+                .filter(|operation| !operation.ended || operation.ends + lag > now)
+                .map(|operation| OperationSeen {
+                    id: operation.id.clone(),
+                    action: operation.action.to_owned(),
+                })
+                .collect();
+            Ok(Operations {
+                running,
+                last: listed().next_back().map(|operation| operation.id.clone()),
+            })
+        })
+        .await
+    }
+
+    async fn stack(
+        &self,
+        region: &Region,
+        name: &StackName,
+    ) -> Result<Option<StackSeen>, CloudError> {
+        let place = (region.clone(), name.clone());
+        let find = |world: &mut World| Ok(world.stacks.get(&place).map(super::stack::Stack::seen));
+        let Some(_) = self.look("cloudformation:DescribeStacks", find).await? else {
+            return Ok(None);
+        };
+        self.look("cloudformation:GetTemplate", find).await
+    }
+
+    async fn aws_baselines(&self) -> Result<BTreeMap<OperatingSystem, BaselineId>, CloudError> {
+        self.look("ssm:DescribePatchBaselines", |world| {
+            let baselines = world.aws_baselines.iter();
+            Ok(baselines.map(|(system, baseline)| (*system, baseline.id.clone())).collect())
+        })
+        .await
+    }
+
+    async fn own_baselines(&self) -> Result<Vec<BaselineId>, CloudError> {
+        self.look("ssm:DescribePatchBaselines", |world| {
+            Ok(world.own_baselines.iter().map(|baseline| baseline.id.clone()).collect())
+        })
+        .await
+    }
+
+    async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError> {
+        self.look("ssm:GetPatchBaseline", |world| {
+            let mut all = world.aws_baselines.values().chain(&world.own_baselines);
+            Ok(all.find(|baseline| baseline.id == *id).cloned())
+        })
+        .await
+    }
+
+    async fn object(&self, bucket: &BucketName, key: &str) -> Result<Option<Object>, CloudError> {
+        self.look("s3:GetObject", |world| {
+            Ok(world.buckets.get(bucket).and_then(|bucket| bucket.object(key)))
+        })
+        .await
+    }
+}

@@ -1,0 +1,300 @@
+//! The simulated AWS itself: what it is told, and the desk that every call goes through.
+
+use std::{
+    cell::{RefCell, RefMut},
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use crate::{
+    cloud::{CloudError, CloudErrorKind, TrustedAccess},
+    ids::{AccountId, OperationId, OuId, Region, StackSetName},
+    sim::{
+        clock::Clock,
+        failure::{failed, unreachable},
+        random::Random,
+        world::World,
+    },
+    state::{
+        Account, AccountState, BaselineSeen, Snapshot, StackSetSpec, StackSpec, StackStatus, Switch,
+    },
+};
+
+/// A simulated AWS over a recorded organization. See the [room](crate::sim).
+///
+/// Everything takes `&self`, since the ports do; it is for one thread.
+pub struct SimulatedAws {
+    pub(super) home_region: Region,
+    pub(super) clock: Clock,
+    pub(super) world: RefCell<World>,
+    pub(super) desk: RefCell<Desk>,
+}
+
+/// What is known of the calls, and how they are answered.
+pub(super) struct Desk {
+    pub(super) calls: BTreeMap<&'static str, u64>,
+    pub(super) writes: u64,
+    pub(super) paths: Paths,
+    pub(super) pages: Pages,
+    faults: Vec<Fault>,
+    denied: BTreeSet<String>,
+    random: Random,
+}
+
+/// Whether listings of accounts say which OUs are above each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paths {
+    /// They do, as since 2026-03-31.
+    Answered,
+    /// They don't.
+    Missing,
+}
+
+/// How listings come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// Every page but the last is full.
+    Full,
+    /// Some listings have one page with nothing on it that is not the last.
+    SomeEmpty,
+}
+
+/// A connection that is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// At which call that changes something; the first one is 1.
+    pub at: u64,
+    /// Whether the call still has its effect.
+    pub when: When,
+}
+
+/// When a connection is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// The call has no effect.
+    Before,
+    /// The call has its effect, and the reply is lost.
+    After,
+}
+
+/// The seed where none is given.
+const SEED: u64 = 0x0a11_0ca7_0a7c_4e55;
+
+/// How often a call lets others overtake it, at most.
+const OVERTAKEN: u64 = 3;
+
+impl SimulatedAws {
+    /// An AWS that has what the snapshot says, and in which nothing is deployed.
+    pub fn new(snapshot: Snapshot) -> Self {
+        let desk = Desk {
+            calls: BTreeMap::new(),
+            writes: 0,
+            paths: Paths::Answered,
+            pages: Pages::SomeEmpty,
+            faults: Vec::new(),
+            denied: BTreeSet::new(),
+            random: Random::new(SEED),
+        };
+        Self {
+            home_region: snapshot.region.clone(),
+            clock: Clock::default(),
+            world: World::new(snapshot).into(),
+            desk: desk.into(),
+        }
+    }
+
+    /// Sets whether listings of accounts say which OUs are above each.
+    #[must_use]
+    pub fn with_paths(self, paths: Paths) -> Self {
+        self.desk.borrow_mut().paths = paths;
+        self
+    }
+
+    /// Sets how listings come.
+    #[must_use]
+    pub fn with_pages(self, pages: Pages) -> Self {
+        self.desk.borrow_mut().pages = pages;
+        self
+    }
+
+    /// Sets what looks like chance: the order in which calls land.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        self.desk.borrow_mut().random = Random::new(seed);
+        self
+    }
+
+    /// Sets by how much listings of instances, operations and their results lag. They don't by default.
+    #[must_use]
+    pub fn with_listing_lag(self, lag: Duration) -> Self {
+        self.world.borrow_mut().lag = lag;
+        self
+    }
+
+    /// Sets whether StackSets may act in the organization. They may by default.
+    #[must_use]
+    pub fn with_trusted_access(self, access: TrustedAccess) -> Self {
+        self.world.borrow_mut().trusted_access = access;
+        self
+    }
+
+    /// Loses the connection once. May be given several times.
+    #[must_use]
+    pub fn with_fault(self, fault: Fault) -> Self {
+        self.desk.borrow_mut().faults.push(fault);
+        self
+    }
+
+    /// Lets every stack that is to be made or updated in an account fail. Operations that run go on.
+    pub fn fail_account(&self, account: &AccountId, reason: &str) {
+        self.world_now().failing.insert(account.clone(), reason.to_owned());
+    }
+
+    /// Denies a call, by the name that IAM has for it: `cloudformation:ListStackInstances`.
+    pub fn deny_read(&self, call: &str) {
+        self.desk.borrow_mut().denied.insert(call.to_owned());
+    }
+
+    /// Takes back every fault, denial and failing account.
+    pub fn heal(&self) {
+        self.world_now().failing.clear();
+        let mut desk = self.desk.borrow_mut();
+        desk.faults.clear();
+        desk.denied.clear();
+    }
+
+    /// Moves an account to another OU.
+    pub fn move_account(&self, account: &AccountId, to: &OuId) {
+        self.change_account(account, |account| account.parent = to.clone());
+    }
+
+    /// Suspends an account. Its stacks stay, and nothing can be done in it.
+    pub fn suspend_account(&self, account: &AccountId) {
+        self.change_account(account, |account| account.state = AccountState::Suspended);
+    }
+
+    /// Adds an account, or puts another one in its place.
+    pub fn add_account(&self, account: Account) {
+        self.world_now().put_account(account);
+    }
+
+    fn change_account(&self, id: &AccountId, change: impl FnOnce(&mut Account)) {
+        let mut world = self.world_now();
+        let mut account = world.organization.account(id).expect("the account exists").clone();
+        change(&mut account);
+        world.put_account(account);
+    }
+
+    /// Puts an empty stack set there that somebody else made.
+    pub fn put_stack_set(&self, spec: &StackSetSpec, managed_execution: Switch) {
+        let template = spec.template.body().into();
+        self.world_now().put_stack_set(spec, template, "put", managed_execution);
+    }
+
+    /// Puts a stack into the owner account that somebody else made, with its buckets.
+    pub fn put_stack(&self, spec: &StackSpec, status: StackStatus) {
+        self.world_now().put_stack(spec, status);
+    }
+
+    /// Puts a baseline into the owner account, or changes one.
+    pub fn put_baseline(&self, baseline: BaselineSeen) {
+        let mut world = self.world_now();
+        world.own_baselines.retain(|known| known.id != baseline.id);
+        world.own_baselines.push(baseline);
+    }
+
+    /// Stops an operation, as somebody can in the console. One that still waits never begins.
+    pub fn stop_operation(&self, name: &StackSetName, id: &OperationId) {
+        let mut world = self.world_now();
+        let now = world.now;
+        let Some(set) = world.stack_sets.get_mut(name) else { return };
+        let waiting = set.queue.iter().position(|index| set.operations[*index].id == *id);
+        let Some(position) = waiting else { return };
+        let operation = &mut set.operations[set.queue[position]];
+        operation.stop(now);
+        if position > 0 {
+            operation.ended = true;
+            set.queue.remove(position);
+        }
+    }
+
+    /// The time since the simulation began, which only pauses move.
+    pub fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// How often each call was made, by the name that IAM has for it; listings count each page.
+    pub fn calls(&self) -> BTreeMap<&'static str, u64> {
+        self.desk.borrow().calls.clone()
+    }
+
+    /// How many calls were made that change something.
+    pub fn writes(&self) -> u64 {
+        self.desk.borrow().writes
+    }
+
+    /// The world as it is by now.
+    pub(super) fn world_now(&self) -> RefMut<'_, World> {
+        let mut world = self.world.borrow_mut();
+        world.advance(self.clock.now());
+        world
+    }
+
+    /// Answers a call that changes nothing.
+    pub(super) async fn look<T>(
+        &self,
+        call: &'static str,
+        answer: impl FnOnce(&mut World) -> Result<T, CloudError>,
+    ) -> Result<T, CloudError> {
+        self.count(call, 1);
+        self.be_overtaken().await;
+        self.check_allowed(call)?;
+        answer(&mut self.world_now())
+    }
+
+    /// Answers a call that changes something.
+    ///
+    /// Its number is that of its request, whichever call lands first.
+    pub(super) async fn change<T>(
+        &self,
+        call: &'static str,
+        effect: impl FnOnce(&mut World) -> Result<T, CloudError>,
+    ) -> Result<T, CloudError> {
+        self.count(call, 1);
+        let number = {
+            let mut desk = self.desk.borrow_mut();
+            desk.writes += 1;
+            desk.writes
+        };
+        self.be_overtaken().await;
+        self.check_allowed(call)?;
+        let struck = |when| self.desk.borrow().faults.contains(&Fault { at: number, when });
+        if struck(When::Before) {
+            return Err(unreachable(call));
+        }
+        let reply = effect(&mut self.world_now());
+        if struck(When::After) { Err(unreachable(call)) } else { reply }
+    }
+
+    /// Counts further pages of a call.
+    pub(super) fn count(&self, call: &'static str, times: usize) {
+        *self.desk.borrow_mut().calls.entry(call).or_default() += times as u64;
+    }
+
+    /// Lets calls that were made later land first, sometimes.
+    async fn be_overtaken(&self) {
+        let times = self.desk.borrow_mut().random.below(OVERTAKEN + 1);
+        for _ in 0..times {
+            self.clock.step_back().await;
+        }
+        self.clock.touch();
+    }
+
+    fn check_allowed(&self, call: &'static str) -> Result<(), CloudError> {
+        if self.desk.borrow().denied.contains(call) {
+            let message = format!("User is not authorized to perform: {call} (injected)");
+            return Err(failed(call, CloudErrorKind::Denied, "AccessDenied", message));
+        }
+        Ok(())
+    }
+}

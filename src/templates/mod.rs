@@ -1,0 +1,286 @@
+//! The CloudFormation templates, compiled in, and filled.
+//!
+//! `templates/*.yaml` are plain files that lint on their own. Here the few places that differ
+//! between policies are filled as values, never as text, and the result is written as JSON in one
+//! fixed form, so that the same policy always gives the same bytes.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    ids::{AccountId, BucketName, OrganizationId, PolicyName, Region, RingId},
+    state::{Switch, Template},
+};
+
+const PATCHING: &str = include_str!("../../templates/patching.yaml");
+const HOME: &str = include_str!("../../templates/home.yaml");
+
+/// The documents' Python, by the name under which a template includes it.
+const SCRIPTS: [(&str, &str); 5] = [
+    ("file:scripts/add_remove_tag.py", include_str!("../../templates/scripts/add_remove_tag.py")),
+    ("file:scripts/attach_ec2.py", include_str!("../../templates/scripts/attach_ec2.py")),
+    ("file:scripts/attach_hybrid.py", include_str!("../../templates/scripts/attach_hybrid.py")),
+    ("file:scripts/remediate_name_tags.py", include_str!("../../templates/scripts/remediate_name_tags.py")),
+    ("file:scripts/sync_baselines.py", include_str!("../../templates/scripts/sync_baselines.py")),
+];
+
+/// Which nodes of an account are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Nodes {
+    /// All managed nodes.
+    All,
+    /// Nodes with all of these tag keys, each with one of the values; any value where there is none.
+    Tags(BTreeMap<String, Vec<String>>),
+    /// The nodes of a resource group.
+    ResourceGroup(String),
+    /// These nodes.
+    InstanceIds(Vec<String>),
+}
+
+/// Whether a node is restarted after an installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reboot {
+    /// Where anything was installed.
+    IfNeeded,
+    /// Not by orgpatch.
+    Never,
+}
+
+/// What bounds the roles of the stacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PermissionsBoundary {
+    /// Nothing.
+    None,
+    /// AWS's own boundary for patch policies.
+    Aws,
+    /// A policy of the organization's.
+    Arn(String),
+}
+
+impl PermissionsBoundary {
+    fn parameter(&self) -> String {
+        match self {
+            Self::None => "none".to_owned(),
+            Self::Aws => "aws".to_owned(),
+            Self::Arn(arn) => arn.clone(),
+        }
+    }
+}
+
+/// What State Manager is told in one Region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionSchedule {
+    /// When nodes are scanned.
+    pub scan: String,
+    /// When they are patched, if at all.
+    pub install: Option<String>,
+}
+
+/// The template of an account and Region: roles, documents, associations 1 to 5, 7 and 8.
+pub fn patching(schedules: &BTreeMap<Region, RegionSchedule>, nodes: &Nodes) -> Template {
+    let mut template = parsed(PATCHING);
+    let schedules: Map<String, Value> = schedules
+        .iter()
+        .map(|(region, RegionSchedule { scan, install })| {
+            // A mapping's keys must be the same everywhere, so what is never used repeats the scan.
+            (region.to_string(), json!({ "Scan": scan, "Install": install.as_ref().unwrap_or(scan) }))
+        })
+        .collect();
+    *place(&mut template, "/Mappings/Schedules") = Value::Object(schedules);
+    for association in ["AttachIAMToEc2Instance", "AttachIAMToHybridInstance", "AddRemoveNameTag"] {
+        *place(&mut template, &format!("/Resources/{association}/Properties/Targets")) = automation_targets(nodes);
+    }
+    for association in ["ScanForPatches", "InstallPatches"] {
+        *place(&mut template, &format!("/Resources/{association}/Properties/Targets")) = command_targets(nodes);
+    }
+    written(&template)
+}
+
+/// The template of the owner account's home Region: bucket, policy and hourly sync.
+///
+/// `org_paths` are the organization paths whose principals may read the override object.
+pub fn home(ring: &RingId, org_paths: &[String]) -> Template {
+    let mut template = parsed(HOME);
+    name_ring_in_keys(&mut template, ring);
+    let statements = place(&mut template, "/Resources/OverrideBucketPolicy/Properties/PolicyDocument/Statement");
+    let statement = statements
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+        .find(|statement| statement["Sid"] == "AllowReadFromOrganization")
+        .expect("a test fills the template");
+    statement["Condition"]["ForAnyValue:StringLike"]["aws:PrincipalOrgPaths"] = json!(org_paths);
+    written(&template)
+}
+
+/// The parameters of [`patching`].
+#[derive(Clone, Debug)]
+pub struct PatchingParameters<'a> {
+    /// The policy's name.
+    pub policy: &'a PolicyName,
+    /// The ring's five characters.
+    pub ring: &'a RingId,
+    /// The account that the bucket is in.
+    pub owner_account: &'a AccountId,
+    /// Whether patches are installed.
+    pub installs: bool,
+    /// Whether the scan is a rate, which can't be told to wait for its time.
+    pub scans_at_once: bool,
+    /// Whether nodes are restarted.
+    pub reboot: Reboot,
+    /// `MaxConcurrency`.
+    pub concurrency: &'a str,
+    /// `MaxErrors`.
+    pub error_threshold: &'a str,
+    /// Whether policies are attached to roles that nodes already have.
+    pub attach_policies: Switch,
+    /// What bounds the roles.
+    pub permissions_boundary: &'a PermissionsBoundary,
+    /// Where command output goes: bucket, prefix and Region.
+    pub logs: Option<(&'a BucketName, &'a str, &'a Region)>,
+    /// Whether Explorer is enabled.
+    pub explorer: Switch,
+    /// Which nodes.
+    pub nodes: &'a Nodes,
+}
+
+/// The parameters of [`patching`], every one.
+pub fn patching_parameters(of: &PatchingParameters<'_>) -> BTreeMap<String, String> {
+    let word = |value: bool| if value { "true" } else { "false" }.to_owned();
+    let (bucket, prefix, region) = of.logs.map_or_else(Default::default, |(bucket, prefix, region)| {
+        (bucket.to_string(), prefix.to_owned(), region.to_string())
+    });
+    let (target_type, target_values) = match of.nodes {
+        Nodes::All => ("*", json!([])),
+        Nodes::Tags(tags) => (
+            "Tags",
+            tags.iter().map(|(key, values)| json!({ "Key": key, "Values": values })).collect(),
+        ),
+        Nodes::ResourceGroup(group) => ("ResourceGroup", json!([group])),
+        Nodes::InstanceIds(ids) => ("InstanceIds", json!(ids)),
+    };
+    [
+        ("PolicyName", of.policy.to_string()),
+        ("RingId", of.ring.to_string()),
+        ("OwnerAccountId", of.owner_account.to_string()),
+        ("Operation", if of.installs { "ScanAndInstall" } else { "Scan" }.to_owned()),
+        (
+            "RebootOption",
+            match of.reboot {
+                Reboot::IfNeeded => "RebootIfNeeded",
+                Reboot::Never => "NoReboot",
+            }
+            .to_owned(),
+        ),
+        ("Concurrency", of.concurrency.to_owned()),
+        ("ErrorThreshold", of.error_threshold.to_owned()),
+        ("ScanOnlyAtCron", word(!of.scans_at_once)),
+        ("AttachPolicies", word(of.attach_policies == Switch::On)),
+        ("PermissionsBoundary", of.permissions_boundary.parameter()),
+        ("LogBucket", bucket),
+        ("LogPrefix", prefix),
+        ("LogRegion", region),
+        ("EnableExplorer", word(of.explorer == Switch::On)),
+        ("TargetType", target_type.to_owned()),
+        ("TargetValues", target_values.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// The parameters of [`home`], but for the baselines, which have to be looked up.
+pub fn home_parameters(
+    policy: &PolicyName,
+    ring: &RingId,
+    organization: &OrganizationId,
+    boundary: &PermissionsBoundary,
+) -> BTreeMap<String, String> {
+    [
+        ("PolicyName", policy.to_string()),
+        ("RingId", ring.to_string()),
+        ("OrganizationId", organization.to_string()),
+        ("PermissionsBoundary", boundary.parameter()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// Targets of a Command document's association.
+fn command_targets(nodes: &Nodes) -> Value {
+    match nodes {
+        Nodes::All => json!([{ "Key": "InstanceIds", "Values": ["*"] }]),
+        Nodes::Tags(tags) => tag_targets(tags),
+        Nodes::ResourceGroup(group) => json!([{ "Key": "resource-groups:Name", "Values": [group] }]),
+        Nodes::InstanceIds(ids) => json!([{ "Key": "InstanceIds", "Values": ids }]),
+    }
+}
+
+/// Targets of an Automation document's association.
+fn automation_targets(nodes: &Nodes) -> Value {
+    match nodes {
+        Nodes::All => json!([{ "Key": "InstanceIds", "Values": ["*"] }]),
+        Nodes::Tags(tags) => tag_targets(tags),
+        Nodes::ResourceGroup(group) => json!([{ "Key": "ResourceGroup", "Values": [group] }]),
+        Nodes::InstanceIds(ids) => json!([{ "Key": "ParameterValues", "Values": ids }]),
+    }
+}
+
+fn tag_targets(tags: &BTreeMap<String, Vec<String>>) -> Value {
+    tags.iter()
+        .map(|(key, values)| {
+            if values.is_empty() {
+                json!({ "Key": "tag-key", "Values": [key] })
+            } else {
+                json!({ "Key": format!("tag:{key}"), "Values": values })
+            }
+        })
+        .collect()
+}
+
+/// Reads a template and puts the scripts in.
+fn parsed(text: &str) -> Value {
+    let mut template: Value = serde_saphyr::from_str(text).expect("a test parses the templates");
+    include_scripts(&mut template);
+    template
+}
+
+fn include_scripts(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some((_, script)) = SCRIPTS.iter().find(|(name, _)| name == text) {
+                *text = (*script).to_owned();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(include_scripts),
+        Value::Object(entries) => entries.values_mut().for_each(include_scripts),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// CloudFormation has no way to make a key, and the tag that a role must have is one.
+fn name_ring_in_keys(value: &mut Value, ring: &RingId) {
+    match value {
+        Value::Object(entries) => {
+            *entries = std::mem::take(entries)
+                .into_iter()
+                .map(|(key, mut below)| {
+                    name_ring_in_keys(&mut below, ring);
+                    (key.replace("RINGID", ring.as_str()), below)
+                })
+                .collect();
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| name_ring_in_keys(item, ring)),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn place<'a>(template: &'a mut Value, pointer: &str) -> &'a mut Value {
+    template.pointer_mut(pointer).expect("a test fills the templates")
+}
+
+/// Writes a template: readable where it fits into a request, compact where it does not.
+fn written(template: &Value) -> Template {
+    let readable = Template::new(format!("{template:#}\n"));
+    if readable.is_large() { Template::new(template.to_string()) } else { readable }
+}
