@@ -3,7 +3,11 @@
 //! A value of one of these types has been checked once, at the edge where it came in. Nothing past
 //! the parser passes a plain string for an account, an OU or a Region.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt::{self, Write as _},
+    str::FromStr,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -264,7 +268,12 @@ impl Digest {
     /// The digest of these bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
         let hash = Sha256::digest(bytes);
-        Self(hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+        let mut text = String::with_capacity(64);
+        for byte in hash {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text.into())
     }
 
     /// The first twelve characters: enough to name it to a person.

@@ -103,7 +103,9 @@ impl StepFailure {
             Self::Instances { .. } => Some(
                 "Mend the cause in those accounts, then run the same command again: it repeats only what failed.",
             ),
-            Self::Stopped(_) => Some("Find out who stopped it and why. Running the same command again goes on where it stopped."),
+            Self::Stopped(_) => Some(
+                "Find out who stopped it and why. Running the same command again goes on where it stopped.",
+            ),
             Self::Stack(_) | Self::ChangeSet(_) => Some(
                 "Nothing behind it was tried. Mend the cause, then run the same command again.",
             ),
@@ -137,7 +139,9 @@ impl Outcome {
 
     /// Whether the user stopped it.
     pub fn is_interrupted(&self) -> bool {
-        self.steps.iter().any(|(_, end)| matches!(end, StepEnd::NotStarted | StepEnd::LeftRunning(_)))
+        self.steps
+            .iter()
+            .any(|(_, end)| matches!(end, StepEnd::NotStarted | StepEnd::LeftRunning(_)))
     }
 
     /// Whether anything at all was done.

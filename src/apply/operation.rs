@@ -6,10 +6,12 @@ use futures_util::future::{Either, select};
 
 use crate::{
     apply::{
-        EventKind, Event, InstanceFailure, StepFailure,
+        Event, EventKind, InstanceFailure, StepFailure,
         perform::{Performer, Progress},
     },
-    cloud::{CloudError, CloudErrorKind, CloudWrite, InstanceResult, OperationStatus, ResultStatus},
+    cloud::{
+        CloudError, CloudErrorKind, CloudWrite, InstanceResult, OperationStatus, ResultStatus,
+    },
     ids::{Digest, OperationId, StackSetName},
     plan::Step,
 };
@@ -78,7 +80,10 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         loop {
             match self.cloud.operation_progress(self.call_as, name, operation).await {
                 Err(error) => {
-                    let may_pass = matches!(error.kind, CloudErrorKind::Throttled | CloudErrorKind::Unreachable);
+                    let may_pass = matches!(
+                        error.kind,
+                        CloudErrorKind::Throttled | CloudErrorKind::Unreachable
+                    );
                     failed_looks += 1;
                     if !may_pass || failed_looks > FAILED_LOOKS {
                         return Err(error.into());
@@ -92,14 +97,20 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                             let done = self.count_done(name, operation, total).await;
                             self.tell(step, EventKind::Progress { done, failed, total });
                         }
-                        OperationStatus::Stopped => return Err(StepFailure::Stopped(operation.clone())),
-                        OperationStatus::Succeeded if progress.failed == 0 => return Ok(Progress::Done),
+                        OperationStatus::Stopped => {
+                            return Err(StepFailure::Stopped(operation.clone()));
+                        }
+                        OperationStatus::Succeeded if progress.failed == 0 => {
+                            return Ok(Progress::Done);
+                        }
                         OperationStatus::Succeeded => {
-                            let (failures, _) = self.failures(name, operation, progress.failed).await?;
+                            let (failures, _) =
+                                self.failures(name, operation, progress.failed).await?;
                             return Ok(Progress::DoneInPart(failures));
                         }
                         OperationStatus::Failed => {
-                            let (failures, cancelled) = self.failures(name, operation, progress.failed).await?;
+                            let (failures, cancelled) =
+                                self.failures(name, operation, progress.failed).await?;
                             return Err(StepFailure::Instances {
                                 operation: operation.clone(),
                                 failures,
@@ -117,7 +128,12 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
     }
 
     /// How many instances are done, where it is cheap to know. Only for show, so a failure is no matter.
-    async fn count_done(&self, name: &StackSetName, operation: &OperationId, total: usize) -> Option<usize> {
+    async fn count_done(
+        &self,
+        name: &StackSetName,
+        operation: &OperationId,
+        total: usize,
+    ) -> Option<usize> {
         if total == 0 || total > COUNTED {
             return None;
         }
@@ -134,12 +150,15 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         expected: u32,
     ) -> Result<(Vec<InstanceFailure>, usize), StepFailure> {
         let mut results = self.cloud.operation_results(self.call_as, name, operation).await?;
-        let failed = |results: &[InstanceResult]| results.iter().filter(|r| r.status == ResultStatus::Failed).count();
+        let failed = |results: &[InstanceResult]| {
+            results.iter().filter(|r| r.status == ResultStatus::Failed).count()
+        };
         if failed(&results) < usize::try_from(expected).unwrap_or(usize::MAX) {
             self.cloud.pause(FIRST_PAUSE).await;
             results = self.cloud.operation_results(self.call_as, name, operation).await?;
         }
-        let cancelled = results.iter().filter(|result| result.status == ResultStatus::Cancelled).count();
+        let cancelled =
+            results.iter().filter(|result| result.status == ResultStatus::Cancelled).count();
         let mut failures: Vec<InstanceFailure> = results
             .into_iter()
             .filter(|result| result.status == ResultStatus::Failed)

@@ -1,7 +1,7 @@
 //! One step: which calls it makes.
 
 use crate::{
-    apply::{Event, EventKind, InstanceFailure, Stop, StepEnd, StepFailure},
+    apply::{Event, EventKind, InstanceFailure, StepEnd, StepFailure, Stop},
     cloud::{CallTargets, ChangeSetKind, CloudWrite, Precondition, TemplateFrom},
     ids::{CallAs, Digest, OperationId},
     plan::{Action, InstanceTargets, OVERRIDE_KEY, Step, TemplateSource, override_body},
@@ -94,7 +94,8 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 .await
             }
             Action::UpdateStackSet { spec, template, changes: _, retried: _ } => {
-                let accounts: usize = spec.targets.values().map(|target| target.accounts.len()).sum();
+                let accounts: usize =
+                    spec.targets.values().map(|target| target.accounts.len()).sum();
                 self.operate(step, &spec.name, accounts * spec.regions.len(), async |operation| {
                     cloud.update_stack_set(call_as, spec, from(template), operation).await
                 })
@@ -102,14 +103,29 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
             }
             Action::AddInstances { stack_set, targets, preferences } => {
                 self.operate(step, stack_set, size(targets), async |operation| {
-                    cloud.create_instances(call_as, stack_set, named(targets), *preferences, operation).await
+                    cloud
+                        .create_instances(
+                            call_as,
+                            stack_set,
+                            named(targets),
+                            *preferences,
+                            operation,
+                        )
+                        .await
                 })
                 .await
             }
             Action::RemoveInstances { stack_set, targets, retain, preferences } => {
                 self.operate(step, stack_set, size(targets), async |operation| {
                     cloud
-                        .delete_instances(call_as, stack_set, named(targets), *retain, *preferences, operation)
+                        .delete_instances(
+                            call_as,
+                            stack_set,
+                            named(targets),
+                            *retain,
+                            *preferences,
+                            operation,
+                        )
                         .await
                 })
                 .await
@@ -120,7 +136,6 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
             }
         }
     }
-
 }
 
 fn from(template: &TemplateSource) -> TemplateFrom<'_> {

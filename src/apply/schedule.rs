@@ -1,14 +1,11 @@
 //! Which step runs when.
 
-use std::{
-    cell::RefCell,
-    collections::BTreeMap,
-};
+use std::{cell::RefCell, collections::BTreeMap};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 
 use crate::{
-    apply::{Event, EventKind, Outcome, Stop, StepEnd, perform::Performer},
+    apply::{Event, EventKind, Outcome, StepEnd, Stop, perform::Performer},
     cloud::CloudWrite,
     plan::{Approved, Step, StepId},
 };
@@ -38,9 +35,9 @@ pub async fn apply<C: CloudWrite>(
             let performer = &performer;
             running.push(async move { (step, performer.perform(step).await) });
         });
-        let Some((step, end)) = running.next().await else { break };
-        tell(Event { step, kind: EventKind::Ended(&end) });
-        ends.insert(&step.id, end);
+        let Some((ended, end)) = running.next().await else { break };
+        tell(Event { step: ended, kind: EventKind::Ended(&end) });
+        ends.insert(&ended.id, end);
     }
     let steps = plan
         .steps
@@ -66,7 +63,9 @@ fn start_or_drop<'a>(
         for id in &step.after {
             match ends.get(id) {
                 Some(StepEnd::Done | StepEnd::DoneInPart(_)) => {}
-                Some(StepEnd::Failed(_)) => dropped = dropped.or(Some(StepEnd::Skipped(id.clone()))),
+                Some(StepEnd::Failed(_)) => {
+                    dropped = dropped.or(Some(StepEnd::Skipped(id.clone())));
+                }
                 Some(StepEnd::Skipped(cause)) => {
                     dropped = dropped.or(Some(StepEnd::Skipped(cause.clone())));
                 }

@@ -7,7 +7,8 @@ use crate::{
         perform::{Performer, Progress},
     },
     cloud::{
-        ChangeSetKind, ChangeSetProgress, CloudError, CloudErrorKind, CloudWrite, StackProgress, TemplateFrom,
+        ChangeSetKind, ChangeSetProgress, CloudError, CloudErrorKind, CloudWrite, StackProgress,
+        TemplateFrom,
     },
     ids::{Region, StackName},
     plan::{StackSpec, Step},
@@ -93,17 +94,22 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
             match self.cloud.stack_progress(region, name).await {
                 Ok(StackProgress::Done) => return Ok(Progress::Done),
                 Ok(StackProgress::Failed(causes)) => return Err(StepFailure::Stack(causes)),
-                Ok(StackProgress::Gone) if wait_for == WaitFor::Deletion => return Ok(Progress::Done),
+                Ok(StackProgress::Gone) if wait_for == WaitFor::Deletion => {
+                    return Ok(Progress::Done);
+                }
                 Ok(StackProgress::Gone) => {
-                    return Err(StepFailure::Stack(vec!["it has been deleted in the meantime".to_owned()]));
+                    return Err(StepFailure::Stack(vec![
+                        "it has been deleted in the meantime".to_owned(),
+                    ]));
                 }
                 Ok(StackProgress::Running) => {
                     failed_looks = 0;
                     self.tell(step, EventKind::Progress { done: None, failed: 0, total: 1 });
                 }
-                Err(CloudError { kind: CloudErrorKind::Throttled | CloudErrorKind::Unreachable, .. })
-                    if failed_looks < FAILED_LOOKS =>
-                {
+                Err(CloudError {
+                    kind: CloudErrorKind::Throttled | CloudErrorKind::Unreachable,
+                    ..
+                }) if failed_looks < FAILED_LOOKS => {
                     failed_looks += 1;
                 }
                 Err(error) => return Err(error.into()),

@@ -12,7 +12,11 @@ use crate::{
     report::{Detail, plan_text},
 };
 
-pub(super) async fn run(args: &ApplyArgs, world: &World, terminal: &Terminal) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: &ApplyArgs,
+    world: &World,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
     let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
     let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Kept, &aws)).await?;
@@ -29,14 +33,20 @@ pub(super) async fn run(args: &ApplyArgs, world: &World, terminal: &Terminal) ->
 }
 
 /// Asks what has to be asked. Without anybody to ask, `--yes` must have been given.
-fn approve(plan: Plan, consent: Consent, yes: bool, terminal: &Terminal) -> Result<Approved, Failure> {
+fn approve(
+    plan: Plan,
+    consent: Consent,
+    yes: bool,
+    terminal: &Terminal,
+) -> Result<Approved, Failure> {
     let may_ask = !yes && terminal.is_interactive();
     let approved = match plan.clone().approve(&consent) {
         Err(Refusal::Removals { accounts, .. }) if may_ask => {
             let answer = terminal.ask(&format!(
                 "This plan takes something away from {accounts} accounts. Type the policy's name to allow it:"
             ));
-            let name = answer.and_then(|answer| answer.parse().ok()).filter(|name| *name == plan.policy);
+            let name =
+                answer.and_then(|answer| answer.parse().ok()).filter(|name| *name == plan.policy);
             let name = name.ok_or_else(cancelled)?;
             return Ok(plan.approve(&Consent { removals: Removals::ByName(name), ..consent })?);
         }
@@ -46,8 +56,13 @@ fn approve(plan: Plan, consent: Consent, yes: bool, terminal: &Terminal) -> Resu
         return Ok(approved);
     }
     if !may_ask {
-        return Err(Failure::new(Exit::Refused, "there is no terminal to ask on; nothing was changed")
-            .help("Run it with `--yes`, best with `--expect DIGEST` of a plan that somebody has seen."));
+        return Err(Failure::new(
+            Exit::Refused,
+            "there is no terminal to ask on; nothing was changed",
+        )
+        .help(
+            "Run it with `--yes`, best with `--expect DIGEST` of a plan that somebody has seen.",
+        ));
     }
     loop {
         match terminal.ask("Apply this plan? yes / no / details:").as_deref() {

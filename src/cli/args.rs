@@ -17,7 +17,7 @@ pub struct Arguments {
     #[command(flatten)]
     pub(super) aws: AwsArgs,
 
-    /// When to use colour; NO_COLOR is honoured too.
+    /// When to use colour; `NO_COLOR` is honoured too.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub(super) color: Color,
 

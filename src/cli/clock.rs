@@ -3,14 +3,20 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 /// This moment, in UTC, to the second.
-#[expect(clippy::disallowed_methods, reason = "the day of the plan is an input, and this is where it comes in")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the day of the plan is an input, and this is where it comes in"
+)]
 pub(super) fn now() -> String {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
 }
 
 /// Today, in UTC.
-#[expect(clippy::disallowed_methods, reason = "the day of the plan is an input, and this is where it comes in")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the day of the plan is an input, and this is where it comes in"
+)]
 pub(super) fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }

@@ -12,7 +12,11 @@ use crate::{
     report::{Detail, plan_text},
 };
 
-pub(super) async fn run(args: &DestroyArgs, world: &World, terminal: &Terminal) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: &DestroyArgs,
+    world: &World,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
     let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
     let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Removed, &aws)).await?;
@@ -33,10 +37,14 @@ pub(super) async fn run(args: &DestroyArgs, world: &World, terminal: &Terminal) 
         }
     };
     if typed != policy.name.as_str() {
-        return Err(refused(format!("the policy is called `{}`, and `{typed}` was given", policy.name))
-            .help("The name is asked for so that nothing is taken away by mistake."));
+        return Err(refused(format!(
+            "the policy is called `{}`, and `{typed}` was given",
+            policy.name
+        ))
+        .help("The name is asked for so that nothing is taken away by mistake."));
     }
-    let consent = Consent { removals: Removals::ByName(policy.name.clone()), expected_digest: None };
+    let consent =
+        Consent { removals: Removals::ByName(policy.name.clone()), expected_digest: None };
     let approved = plan.approve(&consent)?;
     Box::pin(execute(&approved, &aws, args.progress, || None, terminal)).await
 }

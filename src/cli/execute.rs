@@ -32,7 +32,9 @@ pub(super) async fn execute<C: CloudWrite>(
     let outcome = match select(running, signals).await {
         Either::Left((outcome, _)) => outcome,
         Either::Right(((), _)) => {
-            terminal.say("Left at once. What runs at AWS goes on; run the same command again to go on.");
+            terminal.say(
+                "Left at once. What runs at AWS goes on; run the same command again to go on.",
+            );
             return Ok(Exit::Interrupted);
         }
     };

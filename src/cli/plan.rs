@@ -14,7 +14,11 @@ use crate::{
     sim::SimulatedAws,
 };
 
-pub(super) async fn run(args: &PlanArgs, world: &World, terminal: &Terminal) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: &PlanArgs,
+    world: &World,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
     if let Some(path) = &args.org {
         let snapshot = world::snapshot(path)?;
@@ -48,7 +52,8 @@ async fn show(
 
 /// A plan with holes is not a success, whatever was asked.
 fn exit(plan: &Plan, detailed: bool) -> Exit {
-    let in_the_way = plan.blocked.iter().any(|blocked| matches!(blocked.because, BlockReason::NotOurs(_)));
+    let in_the_way =
+        plan.blocked.iter().any(|blocked| matches!(blocked.because, BlockReason::NotOurs(_)));
     if in_the_way {
         Exit::Refused
     } else if !plan.blocked.is_empty() {

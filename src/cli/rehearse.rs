@@ -19,7 +19,10 @@ pub(super) async fn run(args: &RehearseArgs, terminal: &Terminal) -> Result<Exit
         Some(path) => world::snapshot(path)?,
         None => example_snapshot(),
     };
-    let whose = args.org.as_ref().map_or("the example organization".to_owned(), |path| path.display().to_string());
+    let whose = args
+        .org
+        .as_ref()
+        .map_or("the example organization".to_owned(), |path| path.display().to_string());
     terminal.say(&format!("Rehearsal on a simulated AWS over {whose}: nothing real is touched.\n"));
     let aws = SimulatedAws::new(snapshot);
     let Look { plan, .. } = world::look(&policy, Wish::Kept, &aws).await?;
@@ -27,7 +30,8 @@ pub(super) async fn run(args: &RehearseArgs, terminal: &Terminal) -> Result<Exit
     let consent = Consent { removals: Removals::AsThePolicySays, expected_digest: None };
     let approved = plan.approve(&consent)?;
     terminal.say("\nRollout, in simulated time:");
-    let exit = Box::pin(execute(&approved, &aws, args.progress, || Some(aws.now()), terminal)).await?;
+    let exit =
+        Box::pin(execute(&approved, &aws, args.progress, || Some(aws.now()), terminal)).await?;
     let Look { desired, observed, plan } = world::look(&policy, Wish::Kept, &aws).await?;
     terminal.out(&format!("\n{}", status_text(&plan, &plan::status(&desired, &observed))));
     let minutes = aws.now().as_secs().div_ceil(60);

@@ -18,15 +18,17 @@ use crate::{
     state::{Deployment, OVERRIDE_KEY, Observed, StackSpec, Template},
 };
 
-pub(super) async fn run(args: &RenderArgs, world: &World, terminal: &Terminal) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: &RenderArgs,
+    world: &World,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
-    match &args.org {
-        Some(path) => render(args, &policy, &SimulatedAws::new(world::snapshot(path)?), terminal).await,
-        None => {
-            let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
-            render(args, &policy, &aws, terminal).await
-        }
+    if let Some(path) = &args.org {
+        return render(args, &policy, &SimulatedAws::new(world::snapshot(path)?), terminal).await;
     }
+    let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
+    render(args, &policy, &aws, terminal).await
 }
 
 async fn render(
@@ -50,12 +52,17 @@ async fn render(
 
 fn files(deployment: &Deployment, observed: &Observed) -> Result<Vec<(String, String)>, Failure> {
     let (home, baselines) = home_stack(deployment, observed).map_err(|blocked| {
-        let reasons: Vec<String> =
-            blocked.iter().map(|blocked| format!("{}: {}", blocked.subject, blocked.because)).collect();
+        let reasons: Vec<String> = blocked
+            .iter()
+            .map(|blocked| format!("{}: {}", blocked.subject, blocked.because))
+            .collect();
         let help = blocked.first().map_or("", |blocked| blocked.because.help());
         Failure::new(Exit::Failed, reasons.join("; ")).help(help)
     })?;
-    let mut files = vec![(OVERRIDE_KEY.to_owned(), String::from_utf8_lossy(&override_body(&baselines)).into_owned())];
+    let mut files = vec![(
+        OVERRIDE_KEY.to_owned(),
+        String::from_utf8_lossy(&override_body(&baselines)).into_owned(),
+    )];
     let mut add = |name: &str, template: &Template, sent: Value| {
         files.push((format!("{name}.template.json"), template.body().to_owned()));
         files.push((format!("{name}.json"), format!("{sent:#}\n")));
@@ -86,7 +93,7 @@ fn stack(spec: &StackSpec) -> Value {
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(path, text))
-        .map_err(|error| Failure::new(Exit::Failed, format!("`{}` can't be written: {error}", path.display())))
+    std::fs::create_dir_all(folder).and_then(|()| std::fs::write(path, text)).map_err(|error| {
+        Failure::new(Exit::Failed, format!("`{}` can't be written: {error}", path.display()))
+    })
 }

@@ -11,13 +11,18 @@ use crate::{
     discover,
 };
 
-pub(super) async fn run(args: &SnapshotArgs, world: &World, terminal: &Terminal) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: &SnapshotArgs,
+    world: &World,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let aws = world.connect(None, terminal).await?;
     let snapshot = Box::pin(discover::snapshot(&aws, clock::now())).await?;
     let accounts = snapshot.organization.accounts().count();
     let units = snapshot.organization.units().count() - 1;
-    let text = serde_json::to_string_pretty(&snapshot)
-        .map_err(|error| Failure::new(Exit::Failed, format!("the snapshot can't be written: {error}")))?;
+    let text = serde_json::to_string_pretty(&snapshot).map_err(|error| {
+        Failure::new(Exit::Failed, format!("the snapshot can't be written: {error}"))
+    })?;
     std::fs::write(&args.out, text + "\n").map_err(|error| {
         Failure::new(Exit::Failed, format!("`{}` can't be written: {error}", args.out.display()))
     })?;

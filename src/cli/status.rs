@@ -11,7 +11,11 @@ use crate::{
     report::{status_json, status_text},
 };
 
-pub(super) async fn run(args: &StatusArgs, world: &World, terminal: &Terminal) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: &StatusArgs,
+    world: &World,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
     let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
     let Look { desired, observed, plan } = Box::pin(world::look(&policy, Wish::Kept, &aws)).await?;

@@ -142,9 +142,12 @@ impl Live {
 
     fn bar(&self, event: &Event<'_>) {
         // The template is fixed, so it is right.
-        let style = ProgressStyle::with_template("  {spinner} {msg} {wide_bar} {pos}/{len} {elapsed}")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = self.bars.add(ProgressBar::new(0).with_style(style).with_message(step_words(event.step)));
+        let style =
+            ProgressStyle::with_template("  {spinner} {msg} {wide_bar} {pos}/{len} {elapsed}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = self
+            .bars
+            .add(ProgressBar::new(0).with_style(style).with_message(step_words(event.step)));
         bar.enable_steady_tick(Duration::from_millis(200));
         self.running.borrow_mut().insert(event.step.id.clone(), bar);
     }

@@ -26,7 +26,10 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(aws: &AwsArgs, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+    pub(super) fn new(
+        aws: &AwsArgs,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
         let environment = environment
             .into_iter()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -48,8 +51,10 @@ impl World {
         let environment = crate::aws::check_environment(self.environment.iter().cloned())
             .map_err(|message| Failure::new(Exit::Usage, message))?;
         if !environment.endpoint_variables.is_empty() {
-            let names: Vec<&str> = environment.endpoint_variables.iter().map(String::as_str).collect();
-            terminal.say(&format!("warning: {} is set, so this is not AWS itself", names.join(", ")));
+            let names: Vec<&str> =
+                environment.endpoint_variables.iter().map(String::as_str).collect();
+            terminal
+                .say(&format!("warning: {} is set, so this is not AWS itself", names.join(", ")));
         }
         let settings = crate::aws::Settings {
             profile: self.aws.profile.clone().or(environment.profile),
@@ -132,7 +137,11 @@ pub(super) enum Wish {
 }
 
 /// Looks at the organization, lays the policy over it, looks at what is deployed, and plans.
-pub(super) async fn look(policy: &Policy, wish: Wish, cloud: &impl CloudRead) -> Result<Look, Failure> {
+pub(super) async fn look(
+    policy: &Policy,
+    wish: Wish,
+    cloud: &impl CloudRead,
+) -> Result<Look, Failure> {
     let standing = discover::standing(cloud).await?;
     let organization = discover::organization(cloud, &standing.facts).await?;
     let regions = cloud.regions().await?;

@@ -9,8 +9,8 @@ use crate::{
     discover::AT_A_TIME,
     ids::{BaselineId, CallAs, OperatingSystem, StackSetName},
     state::{
-        Baseline, BaselineSeen, BaselineSource, Desired, OVERRIDE_KEY, Observed, OverrideSeen, Seen, Sought,
-        StackSetSeen,
+        Baseline, BaselineSeen, BaselineSource, Desired, OVERRIDE_KEY, Observed, OverrideSeen,
+        Seen, Sought, StackSetSeen,
     },
 };
 
@@ -21,10 +21,14 @@ pub fn sought(desired: &Desired) -> Sought {
     let mut baselines = BTreeSet::new();
     for ring in &desired.rings {
         stacks.insert((desired.owner.home_region.clone(), ring.names.home_stack.clone()));
-        stacks.extend(ring.names.own_stacks.iter().map(|(region, name)| (region.clone(), name.clone())));
+        stacks.extend(
+            ring.names.own_stacks.iter().map(|(region, name)| (region.clone(), name.clone())),
+        );
         buckets.insert(ring.names.bucket.clone());
         if let Some(deployment) = &ring.deployment {
-            baselines.extend(deployment.baselines.iter().map(|(system, source)| (*system, source.clone())));
+            baselines.extend(
+                deployment.baselines.iter().map(|(system, source)| (*system, source.clone())),
+            );
         }
     }
     Sought { stack_set_prefix: format!("orgpatch-{}-", desired.policy), stacks, buckets, baselines }
@@ -67,9 +71,10 @@ fn understood(object: Seen<Object>) -> Seen<OverrideSeen> {
     match object {
         Seen::Absent => Seen::Absent,
         Seen::Unknown(because) => Seen::Unknown(because),
-        Seen::Present(Object { body, etag }) => {
-            Seen::Present(OverrideSeen { etag, content: serde_json::from_slice::<Vec<Baseline>>(&body).ok() })
-        }
+        Seen::Present(Object { body, etag }) => Seen::Present(OverrideSeen {
+            etag,
+            content: serde_json::from_slice::<Vec<Baseline>>(&body).ok(),
+        }),
     }
 }
 
@@ -99,11 +104,15 @@ async fn stack_set(
     name: &StackSetName,
 ) -> Result<Option<StackSetSeen>, CloudError> {
     let Some(description) = cloud.stack_set(call_as, name).await? else { return Ok(None) };
-    let StackSetDescription { template, parameters, tags, auto_deployment, managed_execution } = description;
+    let StackSetDescription { template, parameters, tags, auto_deployment, managed_execution } =
+        description;
     // Operations are read first: one that ends in between then only makes a plan wait for nothing.
     let operations = cloud.operations(call_as, name).await?;
-    let (instances, targets) =
-        future::try_join(cloud.instances(call_as, name), cloud.auto_deployment_targets(call_as, name)).await?;
+    let (instances, targets) = future::try_join(
+        cloud.instances(call_as, name),
+        cloud.auto_deployment_targets(call_as, name),
+    )
+    .await?;
     Ok(Some(StackSetSeen {
         template,
         parameters,

@@ -27,7 +27,10 @@ const MOST_PAGES: usize = 100_000;
 ///
 /// Any read that failed, since a tree with holes must not be planned from; or an organization without
 /// one active account.
-pub async fn organization(cloud: &impl CloudRead, facts: &OrganizationFacts) -> Result<Organization, DiscoverError> {
+pub async fn organization(
+    cloud: &impl CloudRead,
+    facts: &OrganizationFacts,
+) -> Result<Organization, DiscoverError> {
     let first = cloud.accounts(None).await?;
     let chained = first.items.iter().all(|account| account.chain.is_some());
     let (units, accounts) = if chained {
@@ -40,7 +43,8 @@ pub async fn organization(cloud: &impl CloudRead, facts: &OrganizationFacts) -> 
     } else {
         by_walking(cloud).await?
     };
-    let organization = Organization::new(facts.id.clone(), facts.management_account.clone(), units, accounts)?;
+    let organization =
+        Organization::new(facts.id.clone(), facts.management_account.clone(), units, accounts)?;
     if organization.accounts().any(|account| account.state == AccountState::Active) {
         Ok(organization)
     } else {
@@ -49,7 +53,10 @@ pub async fn organization(cloud: &impl CloudRead, facts: &OrganizationFacts) -> 
 }
 
 /// All items of a listing, given its first page. A page may be empty and yet not be the last.
-async fn rest<T, F>(first: Page<T>, mut read: impl FnMut(Option<String>) -> F) -> Result<Vec<T>, CloudError>
+async fn rest<T, F>(
+    first: Page<T>,
+    mut read: impl FnMut(Option<String>) -> F,
+) -> Result<Vec<T>, CloudError>
 where
     F: Future<Output = Result<Page<T>, CloudError>>,
 {
@@ -90,11 +97,8 @@ async fn by_walking(cloud: &impl CloudRead) -> Result<(Vec<Unit>, Vec<Account>),
         .map(|parent| async move {
             let first = cloud.accounts_of(parent, None).await?;
             let listed = rest(first, |page| cloud.accounts_of(parent, page)).await?;
-            let accounts = listed.into_iter().map(|ListedAccount { id, name, state, chain: _ }| Account {
-                id,
-                name,
-                parent: parent.clone(),
-                state,
+            let accounts = listed.into_iter().map(|ListedAccount { id, name, state, chain: _ }| {
+                Account { id, name, parent: parent.clone(), state }
             });
             Ok::<_, CloudError>(accounts.collect())
         })
@@ -139,6 +143,7 @@ async fn units_below(cloud: &impl CloudRead, root: ListedUnit) -> Result<Vec<Uni
         }
     }
     // An OU that was moved while we read may be listed under both of its parents.
-    let unique: BTreeMap<OuId, Unit> = units.into_iter().map(|unit| (unit.id.clone(), unit)).collect();
+    let unique: BTreeMap<OuId, Unit> =
+        units.into_iter().map(|unit| (unit.id.clone(), unit)).collect();
     Ok(unique.into_values().collect())
 }

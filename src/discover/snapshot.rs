@@ -34,7 +34,10 @@ pub async fn snapshot(cloud: &impl CloudRead, taken_at: String) -> Result<Snapsh
     })
 }
 
-async fn read(cloud: &impl CloudRead, ids: Vec<BaselineId>) -> Result<Vec<BaselineSeen>, DiscoverError> {
+async fn read(
+    cloud: &impl CloudRead,
+    ids: Vec<BaselineId>,
+) -> Result<Vec<BaselineSeen>, DiscoverError> {
     let seen: Vec<Option<BaselineSeen>> =
         stream::iter(&ids).map(|id| cloud.baseline(id)).buffered(AT_A_TIME).try_collect().await?;
     Ok(seen.into_iter().flatten().collect())

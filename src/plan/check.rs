@@ -79,8 +79,9 @@ fn chained(plan: &Plan, before: &BTreeMap<&StepId, BTreeSet<&StepId>>, flaws: &m
 
 fn ours(plan: &Plan, step: &Step, flaws: &mut Vec<Flaw>) {
     let prefix = format!("orgpatch-{}-", plan.policy);
-    let tagged = |tags: &BTreeMap<String, String>| tags.get(POLICY_TAG).is_some_and(|tag| tag == plan.policy.as_str());
-    let bucket_prefix = format!("aws-quicksetup-patchpolicy-");
+    let tagged = |tags: &BTreeMap<String, String>| {
+        tags.get(POLICY_TAG).is_some_and(|tag| tag == plan.policy.as_str())
+    };
     let fine = match &step.action {
         Action::CreateStack { spec, .. } | Action::UpdateStack { spec, .. } => {
             spec.name.as_str().starts_with(&prefix) && tagged(&spec.tags)
@@ -88,10 +89,14 @@ fn ours(plan: &Plan, step: &Step, flaws: &mut Vec<Flaw>) {
         Action::CreateStackSet { spec, .. } | Action::UpdateStackSet { spec, .. } => {
             spec.name.as_str().starts_with(&prefix) && tagged(&spec.tags)
         }
-        Action::DeleteStack { name, .. } | Action::WaitForStack { name, .. } => name.as_str().starts_with(&prefix),
+        Action::DeleteStack { name, .. } | Action::WaitForStack { name, .. } => {
+            name.as_str().starts_with(&prefix)
+        }
         Action::EmptyBucket { bucket }
         | Action::WriteOverrides { bucket, .. }
-        | Action::UploadTemplate { bucket, .. } => bucket.as_str().starts_with(&bucket_prefix),
+        | Action::UploadTemplate { bucket, .. } => {
+            bucket.as_str().starts_with("aws-quicksetup-patchpolicy-")
+        }
         Action::WaitForOperation { stack_set, .. }
         | Action::TurnOnManagedExecution { stack_set }
         | Action::AddInstances { stack_set, .. }
@@ -104,7 +109,9 @@ fn ours(plan: &Plan, step: &Step, flaws: &mut Vec<Flaw>) {
 }
 
 fn shown(plan: &Plan, step: &Step, flaws: &mut Vec<Flaw>) {
-    let (Action::AddInstances { targets, .. } | Action::RemoveInstances { targets, .. }) = &step.action else {
+    let (Action::AddInstances { targets, .. } | Action::RemoveInstances { targets, .. }) =
+        &step.action
+    else {
         return;
     };
     let unnamed = targets.reach == Reach::NamedAccounts && targets.accounts.is_empty();

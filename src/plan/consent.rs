@@ -56,7 +56,9 @@ pub enum Refusal {
         allowed: usize,
     },
     /// It touches more accounts than the policy's guard allows.
-    #[error("the plan touches {accounts} accounts, and `guards.max_changed_accounts` allows {allowed}")]
+    #[error(
+        "the plan touches {accounts} accounts, and `guards.max_changed_accounts` allows {allowed}"
+    )]
     Changes {
         /// Accounts that it touches.
         accounts: usize,
@@ -64,15 +66,19 @@ pub enum Refusal {
         allowed: usize,
     },
     /// Something that is not this policy's stands in the way.
-    #[error("{} in the way that this policy does not own", things(.0.len()))]
+    #[error("this policy does not own what stands in its way: {}", things(.0))]
     InTheWay(Vec<Blocked>),
     /// The plan itself is wrong, which is a fault of orgpatch's.
     #[error("the plan is not sound, which is a fault in orgpatch: {}", list(.0))]
     Unsound(Vec<Flaw>),
 }
 
-fn things(count: usize) -> String {
-    if count == 1 { "there is something".to_owned() } else { format!("there are {count} things") }
+fn things(blocked: &[Blocked]) -> String {
+    let things: Vec<String> = blocked
+        .iter()
+        .map(|blocked| format!("{} ({})", blocked.subject, blocked.because))
+        .collect();
+    things.join("; ")
 }
 
 fn list(flaws: &[Flaw]) -> String {
@@ -113,7 +119,8 @@ impl Plan {
             return Err(Refusal::Unsound(flaws));
         }
         if let Some(expected) = &consent.expected_digest {
-            let right = expected.len() >= 6 && self.digest.as_str().starts_with(&expected.to_ascii_lowercase());
+            let right = expected.len() >= 6
+                && self.digest.as_str().starts_with(&expected.to_ascii_lowercase());
             if !right {
                 return Err(Refusal::OtherDigest {
                     expected: expected.clone(),
@@ -140,10 +147,13 @@ impl Plan {
         if removed > allowed {
             return Err(Refusal::Removals { accounts: removed, allowed });
         }
-        let touched = removed + self.coverage.count(Change::Add) + self.coverage.count(Change::Change);
+        let touched =
+            removed + self.coverage.count(Change::Add) + self.coverage.count(Change::Change);
         match self.guards.max_changed_accounts {
             // Who typed the policy's name to take all of it away has said enough.
-            Some(allowed) if touched > allowed && !matches!(consent.removals, Removals::ByName(_)) => {
+            Some(allowed)
+                if touched > allowed && !matches!(consent.removals, Removals::ByName(_)) =>
+            {
                 Err(Refusal::Changes { accounts: touched, allowed })
             }
             _ => Ok(Approved(self)),

@@ -65,7 +65,8 @@ struct Sides {
 /// steps only say which stacks are updated. What is blocked counts as staying as it is.
 pub(super) fn coverage(desired: &Desired, observed: &Observed, steps: &[Step]) -> Coverage {
     let mut sides: BTreeMap<AccountId, Sides> = BTreeMap::new();
-    let planned: BTreeSet<&StackSetName> = steps.iter().filter_map(|step| step.action.stack_set()).collect();
+    let planned: BTreeSet<&StackSetName> =
+        steps.iter().filter_map(|step| step.action.stack_set()).collect();
     let empty = BTreeMap::new();
     let sets = observed.stack_sets.present().unwrap_or(&empty);
 
@@ -75,11 +76,15 @@ pub(super) fn coverage(desired: &Desired, observed: &Observed, steps: &[Step]) -
             continue;
         }
         let update = steps.iter().find_map(|step| match &step.action {
-            Action::UpdateStackSet { spec, changes, .. } if spec.name == *name => Some(!changes.is_empty()),
+            Action::UpdateStackSet { spec, changes, .. } if spec.name == *name => {
+                Some(!changes.is_empty())
+            }
             _ => None,
         });
         for ((account, region), instance) in &set.instances {
-            if instance.status == InstanceStatus::SkippedSuspended && !desired.names.active.contains(account) {
+            if instance.status == InstanceStatus::SkippedSuspended
+                && !desired.names.active.contains(account)
+            {
                 continue;
             }
             let side = sides.entry(account.clone()).or_default();
@@ -116,17 +121,23 @@ pub(super) fn coverage(desired: &Desired, observed: &Observed, steps: &[Step]) -
         }
     }
     own_stacks(desired, observed, steps, &mut sides);
-    Coverage { accounts: sides.into_iter().map(|(account, sides)| (account, judged(sides))).collect() }
+    Coverage {
+        accounts: sides.into_iter().map(|(account, sides)| (account, judged(sides))).collect(),
+    }
 }
 
 /// The management account's own stacks.
-fn own_stacks(desired: &Desired, observed: &Observed, steps: &[Step], sides: &mut BTreeMap<AccountId, Sides>) {
+fn own_stacks(
+    desired: &Desired,
+    observed: &Observed,
+    steps: &[Step],
+    sides: &mut BTreeMap<AccountId, Sides>,
+) {
     for ring in &desired.rings {
         for (region, name) in &ring.names.own_stacks {
-            let is_there = observed
-                .stack(region, name)
-                .present()
-                .is_some_and(|stack| Ownership::of(&stack.tags, &desired.policy) == Ownership::Ours);
+            let is_there = observed.stack(region, name).present().is_some_and(|stack| {
+                Ownership::of(&stack.tags, &desired.policy) == Ownership::Ours
+            });
             let mut step = None;
             for candidate in steps {
                 match &candidate.action {
@@ -135,7 +146,9 @@ fn own_stacks(desired: &Desired, observed: &Observed, steps: &[Step], sides: &mu
                     {
                         step = Some(&candidate.action);
                     }
-                    Action::DeleteStack { name: deleted, region: of } if deleted == name && of == region => {
+                    Action::DeleteStack { name: deleted, region: of }
+                        if deleted == name && of == region =>
+                    {
                         step = step.or(Some(&candidate.action));
                     }
                     _ => {}
@@ -174,7 +187,10 @@ fn judged(sides: Sides) -> AccountChange {
         Change::Remove
     } else if before.is_empty() {
         Change::Add
-    } else if !added.is_empty() || !remade.is_empty() || changed.iter().any(|region| kept.contains(region)) {
+    } else if !added.is_empty()
+        || !remade.is_empty()
+        || changed.iter().any(|region| kept.contains(region))
+    {
         Change::Change
     } else {
         Change::Unchanged

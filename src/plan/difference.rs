@@ -41,7 +41,9 @@ pub(super) fn of_maps(
 
 /// The differences of two templates. One that is not JSON was not written by orgpatch.
 pub(super) fn of_templates(before: &str, after: &str) -> Vec<Difference> {
-    let (Ok(old), Ok(new)) = (serde_json::from_str::<Value>(before), serde_json::from_str::<Value>(after)) else {
+    let (Ok(old), Ok(new)) =
+        (serde_json::from_str::<Value>(before), serde_json::from_str::<Value>(after))
+    else {
         return if before == after {
             Vec::new()
         } else {

@@ -6,8 +6,8 @@ use crate::{
     ids::{OperatingSystem, PolicyName, Region, StackName},
     plan::{Action, BlockReason, Blocked, Difference, StepId, Steps, TemplateSource, difference},
     state::{
-        BASELINES_PARAMETER, Baseline, BaselineSeen, BaselineSource, Deployment, Observed, Ownership, Ring,
-        Seen, StackSeen, StackSpec, StackStatus,
+        BASELINES_PARAMETER, Baseline, BaselineSeen, BaselineSource, Deployment, Observed,
+        Ownership, Ring, Seen, StackSeen, StackSpec, StackStatus,
     },
 };
 
@@ -23,8 +23,16 @@ pub(super) fn plan_home(
 ) -> Result<BTreeSet<StepId>, Vec<Blocked>> {
     let (spec, content) = home_stack(deployment, observed)?;
     let seen = observed.stack(&spec.region, &spec.name);
-    let ready = plan_stack(steps, "home-stack", policy, &spec, &TemplateSource::Inline, seen, &BTreeSet::new())
-        .map_err(|blocked| vec![blocked])?;
+    let ready = plan_stack(
+        steps,
+        "home-stack",
+        policy,
+        &spec,
+        &TemplateSource::Inline,
+        seen,
+        &BTreeSet::new(),
+    )
+    .map_err(|blocked| vec![blocked])?;
 
     let bucket = &ring.names.bucket;
     let seen = observed.overrides.get(bucket).cloned().unwrap_or(Seen::Absent);
@@ -43,7 +51,11 @@ pub(super) fn plan_home(
             (Some(object.etag.clone()), object.content.clone().unwrap_or_default())
         }
     };
-    let because = if replaces.is_some() { "baselines have changed" } else { "nodes read their rules from it" };
+    let because = if replaces.is_some() {
+        "baselines have changed"
+    } else {
+        "nodes read their rules from it"
+    };
     let changes = difference::of_baselines(&before, &content);
     let write = steps.push(
         "overrides",
@@ -60,7 +72,10 @@ pub(super) fn plan_home(
 /// # Errors
 ///
 /// The baselines that could not be read, or do not exist.
-pub fn home_stack(deployment: &Deployment, observed: &Observed) -> Result<(StackSpec, Vec<Baseline>), Vec<Blocked>> {
+pub fn home_stack(
+    deployment: &Deployment,
+    observed: &Observed,
+) -> Result<(StackSpec, Vec<Baseline>), Vec<Blocked>> {
     let baselines = resolved(&deployment.baselines, observed)?;
     let mut spec = deployment.home.clone();
     spec.parameters.insert(BASELINES_PARAMETER.to_owned(), parameter(&baselines));
@@ -116,7 +131,8 @@ pub(super) fn plan_stack(
     after: &BTreeSet<StepId>,
 ) -> Result<BTreeSet<StepId>, Blocked> {
     let create = |steps: &mut Steps<'_>, because: &str, after: BTreeSet<StepId>| {
-        let action = Action::CreateStack { spec: Box::new(spec.clone()), template: template.clone() };
+        let action =
+            Action::CreateStack { spec: Box::new(spec.clone()), template: template.clone() };
         BTreeSet::from([steps.push(&format!("{prefix}/create"), action, because, after, None)])
     };
     let stack = match seen {
@@ -134,17 +150,28 @@ pub(super) fn plan_stack(
     match stack.status {
         StackStatus::Settled | StackStatus::Proposed => {}
         StackStatus::InProgress => {
-            let action = Action::WaitForStack { region: spec.region.clone(), name: spec.name.clone() };
-            after = BTreeSet::from([steps.push(&format!("{prefix}/wait"), action, "a change of it runs", after, None)]);
+            let action =
+                Action::WaitForStack { region: spec.region.clone(), name: spec.name.clone() };
+            after = BTreeSet::from([steps.push(
+                &format!("{prefix}/wait"),
+                action,
+                "a change of it runs",
+                after,
+                None,
+            )]);
         }
         StackStatus::NeverMade | StackStatus::DeleteFailed => {
-            let action = Action::DeleteStack { region: spec.region.clone(), name: spec.name.clone() };
+            let action =
+                Action::DeleteStack { region: spec.region.clone(), name: spec.name.clone() };
             let because = "an earlier attempt left it in a state that can't be updated";
             let delete = steps.push(&format!("{prefix}/clear"), action, because, after, None);
             return Ok(create(steps, "it has to be made anew", BTreeSet::from([delete])));
         }
         StackStatus::Stuck => {
-            let because = stack.reason.clone().unwrap_or_else(|| "its last update could not be taken back".to_owned());
+            let because = stack
+                .reason
+                .clone()
+                .unwrap_or_else(|| "its last update could not be taken back".to_owned());
             return Err(blocked(&spec.region, &spec.name, BlockReason::Stuck(because)));
         }
     }
@@ -152,8 +179,15 @@ pub(super) fn plan_stack(
     if changes.is_empty() {
         return Ok(after);
     }
-    let action = Action::UpdateStack { spec: Box::new(spec.clone()), template: template.clone(), changes };
-    Ok(BTreeSet::from([steps.push(&format!("{prefix}/update"), action, "it differs from the policy", after, None)]))
+    let action =
+        Action::UpdateStack { spec: Box::new(spec.clone()), template: template.clone(), changes };
+    Ok(BTreeSet::from([steps.push(
+        &format!("{prefix}/update"),
+        action,
+        "it differs from the policy",
+        after,
+        None,
+    )]))
 }
 
 fn changes(stack: &StackSeen, spec: &StackSpec) -> Vec<Difference> {
@@ -189,16 +223,29 @@ pub(super) fn plan_home_removal(
     let mut after = after.clone();
     if stack.status == StackStatus::InProgress {
         let action = Action::WaitForStack { region: region.clone(), name: name.clone() };
-        after = BTreeSet::from([steps.push("home-stack/wait", action, "a change of it runs", after, None)]);
+        after = BTreeSet::from([steps.push(
+            "home-stack/wait",
+            action,
+            "a change of it runs",
+            after,
+            None,
+        )]);
     }
     // What the stack says it made, and the name that is ours by construction where it says nothing.
-    let mut buckets: BTreeSet<_> = stack.outputs.values().filter_map(|output| output.parse().ok()).collect();
+    let mut buckets: BTreeSet<_> =
+        stack.outputs.values().filter_map(|output| output.parse().ok()).collect();
     buckets.insert(ring.names.bucket.clone());
     let mut emptied = BTreeSet::new();
     for bucket in buckets {
         let id = format!("bucket/{bucket}/empty");
         let because = "a bucket can't be deleted with its stack while anything is in it";
-        emptied.insert(steps.push(&id, Action::EmptyBucket { bucket }, because, after.clone(), None));
+        emptied.insert(steps.push(
+            &id,
+            Action::EmptyBucket { bucket },
+            because,
+            after.clone(),
+            None,
+        ));
     }
     let action = Action::DeleteStack { region: region.clone(), name: name.clone() };
     steps.push("home-stack/delete", action, "nothing uses it any more", emptied, None);

@@ -25,7 +25,8 @@ pub(super) fn plan_own_stacks(
     for (region, name) in &ring.names.own_stacks {
         let prefix = format!("own-stack/{region}");
         let seen = observed.stack(region, name);
-        let wanted = ring.deployment.as_ref().and_then(|deployment| deployment.own_stacks.get(region));
+        let wanted =
+            ring.deployment.as_ref().and_then(|deployment| deployment.own_stacks.get(region));
         if let Some(spec) = wanted {
             if let Err(blocked) = plan_stack(steps, &prefix, policy, spec, template, seen, after) {
                 problems.push(blocked);
@@ -40,17 +41,33 @@ pub(super) fn plan_own_stacks(
             Seen::Present(stack) => {
                 let ownership = Ownership::of(&stack.tags, policy);
                 if ownership != Ownership::Ours {
-                    problems.push(blocked(region, name, BlockReason::NotOurs(ownership.to_string())));
+                    problems.push(blocked(
+                        region,
+                        name,
+                        BlockReason::NotOurs(ownership.to_string()),
+                    ));
                     continue;
                 }
                 let mut before = BTreeSet::new();
                 if stack.status == StackStatus::InProgress {
                     let wait = Action::WaitForStack { region: region.clone(), name: name.clone() };
-                    before.insert(steps.push(&format!("{prefix}/wait"), wait, "a change of it runs", BTreeSet::new(), None));
+                    before.insert(steps.push(
+                        &format!("{prefix}/wait"),
+                        wait,
+                        "a change of it runs",
+                        BTreeSet::new(),
+                        None,
+                    ));
                 }
                 let action = Action::DeleteStack { region: region.clone(), name: name.clone() };
                 let because = "the policy does not cover the management account here any more";
-                removals.insert(steps.push(&format!("{prefix}/delete"), action, because, before, None));
+                removals.insert(steps.push(
+                    &format!("{prefix}/delete"),
+                    action,
+                    because,
+                    before,
+                    None,
+                ));
             }
         }
     }

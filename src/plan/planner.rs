@@ -63,8 +63,16 @@ fn outline(ring: &Ring) -> RingOutline {
     RingOutline {
         name: ring.name.clone(),
         id: ring.id.clone(),
-        regions: ring.deployment.as_ref().map(|deployment| deployment.regions.clone()).unwrap_or_default(),
-        schedule: ring.deployment.as_ref().map(|deployment| deployment.schedule.clone()).unwrap_or_default(),
+        regions: ring
+            .deployment
+            .as_ref()
+            .map(|deployment| deployment.regions.clone())
+            .unwrap_or_default(),
+        schedule: ring
+            .deployment
+            .as_ref()
+            .map(|deployment| deployment.schedule.clone())
+            .unwrap_or_default(),
         fate: if ring.deployment.is_some() { Fate::Kept } else { Fate::Removed },
     }
 }
@@ -107,7 +115,9 @@ fn plan_ring(
         },
     };
     let (template, ready) = match &ring.deployment {
-        Some(deployment) => large_template(steps, &ring.names.bucket, deployment.patching_template(), ready),
+        Some(deployment) => {
+            large_template(steps, &ring.names.bucket, deployment.patching_template(), ready)
+        }
         None => (TemplateSource::Inline, ready),
     };
 
@@ -130,7 +140,9 @@ fn plan_ring(
     if ring.deployment.is_none() {
         removed.extend(set_plans.iter().filter_map(|set| set.last.clone()));
         let region = &desired.owner.home_region;
-        if let Err(blocked) = plan_home_removal(steps, &desired.policy, ring, region, observed, &removed) {
+        if let Err(blocked) =
+            plan_home_removal(steps, &desired.policy, ring, region, observed, &removed)
+        {
             all_blocked.push(blocked);
         }
     }
@@ -154,7 +166,9 @@ fn owned_sets<'a>(
         let left_over = seen.iter().filter(|(name, set)| {
             is_first
                 && !is_named(name)
-                && set.present().is_some_and(|set| Ownership::of(&set.tags, &desired.policy) == Ownership::Ours)
+                && set
+                    .present()
+                    .is_some_and(|set| Ownership::of(&set.tags, &desired.policy) == Ownership::Ours)
         });
         sets.extend(left_over.map(|(name, _)| name.clone()));
     }
@@ -190,8 +204,11 @@ fn large_template(
         return (TemplateSource::Inline, ready);
     };
     let key = format!("templates/{}.json", template.digest().short());
-    let action =
-        Action::UploadTemplate { bucket: bucket.clone(), key: key.clone(), template: template.clone() };
+    let action = Action::UploadTemplate {
+        bucket: bucket.clone(),
+        key: key.clone(),
+        template: template.clone(),
+    };
     let upload = steps.push("template", action, "it is too large for a request", ready, None);
     (TemplateSource::Object { bucket: bucket.clone(), key }, BTreeSet::from([upload]))
 }
@@ -201,9 +218,13 @@ fn large_template(
 fn moves_wait(steps: &mut Steps<'_>, sets: &[SetPlan]) {
     for (number, to) in sets.iter().enumerate() {
         for (account, additions) in &to.additions {
-            let elsewhere = sets.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, set)| set);
-            let removals: BTreeSet<StepId> =
-                elsewhere.filter_map(|from| from.removals.get(account)).flatten().cloned().collect();
+            let elsewhere =
+                sets.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, set)| set);
+            let removals: BTreeSet<StepId> = elsewhere
+                .filter_map(|from| from.removals.get(account))
+                .flatten()
+                .cloned()
+                .collect();
             if removals.is_empty() {
                 continue;
             }
@@ -221,7 +242,8 @@ fn sort_by_dependency(steps: &mut Vec<Step>) {
     let mut sorted = Vec::with_capacity(steps.len());
     while !steps.is_empty() {
         let known: BTreeSet<StepId> = steps.iter().map(|step| step.id.clone()).collect();
-        let ready = |step: &Step| step.after.iter().all(|id| placed.contains(id) || !known.contains(id));
+        let ready =
+            |step: &Step| step.after.iter().all(|id| placed.contains(id) || !known.contains(id));
         let Some(next) = steps.iter().position(ready) else {
             // A circle would be a flaw of the planner, which `check` reports.
             sorted.append(steps);

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     ids::{AccountId, OuId, Region, StackSetName},
-    plan::{Action, BlockReason, Blocked, ByAccount, Difference, InstanceTargets, StepId, Steps, TemplateSource, difference},
+    plan::{
+        Action, BlockReason, Blocked, ByAccount, Difference, InstanceTargets, StepId, Steps,
+        TemplateSource, difference,
+    },
     state::{
-        InstanceSeen, InstanceStatus, Names, Preferences, Reach, RegionPace, Retain, StackSetSeen, StackSetSpec,
-        Switch,
+        InstanceSeen, InstanceStatus, Names, Preferences, Reach, RegionPace, Retain, StackSetSeen,
+        StackSetSpec, Switch,
     },
 };
 
@@ -69,15 +72,18 @@ pub(super) fn plan_stack_set(
     match (want, have) {
         (None, None) => {}
         (Some(want), None) => {
-            let action = Action::CreateStackSet { spec: Box::new(want.clone()), template: template.clone() };
+            let action =
+                Action::CreateStackSet { spec: Box::new(want.clone()), template: template.clone() };
             chain.push("create", action, "it does not exist");
             additions(&mut chain, want, None, &Removal::default(), &mut plan);
         }
         (want, Some(have)) => {
             for operation in &have.running {
                 let id = format!("wait/{}", operation.id);
-                let action =
-                    Action::WaitForOperation { stack_set: name.clone(), operation: operation.id.clone() };
+                let action = Action::WaitForOperation {
+                    stack_set: name.clone(),
+                    operation: operation.id.clone(),
+                };
                 chain.push(&id, action, &format!("a {} operation runs already", operation.action));
             }
             let removals = removals(want, have, names);
@@ -125,15 +131,24 @@ fn removals(want: Option<&StackSetSpec>, have: &StackSetSeen, names: &Names) -> 
     for ou in recorded {
         let instances = by_ou.get(ou).map_or(&[][..], Vec::as_slice);
         let followed = have.targets.get(ou);
-        let regions: BTreeSet<&Region> =
-            instances.iter().map(|(_, region)| *region).chain(followed.into_iter().flatten()).collect();
+        let regions: BTreeSet<&Region> = instances
+            .iter()
+            .map(|(_, region)| *region)
+            .chain(followed.into_iter().flatten())
+            .collect();
         for region in regions {
-            let here: Vec<&AccountId> =
-                instances.iter().filter(|(_, of)| *of == region).map(|(account, _)| *account).collect();
-            let going: Vec<&AccountId> =
-                here.iter().copied().filter(|account| !stays(want, ou, account, region, names)).collect();
-            let is_wanted =
-                want.is_some_and(|want| want.targets.contains_key(ou) && want.regions.contains(region));
+            let here: Vec<&AccountId> = instances
+                .iter()
+                .filter(|(_, of)| *of == region)
+                .map(|(account, _)| *account)
+                .collect();
+            let going: Vec<&AccountId> = here
+                .iter()
+                .copied()
+                .filter(|account| !stays(want, ou, account, region, names))
+                .collect();
+            let is_wanted = want
+                .is_some_and(|want| want.targets.contains_key(ou) && want.regions.contains(region));
             let as_a_whole = !is_wanted && going.len() == here.len();
             let is_active = |account: &&AccountId| names.active.contains(*account);
             for account in &going {
@@ -172,7 +187,13 @@ fn recorded_ou<'a>(
 }
 
 /// Whether an instance that was made through an OU is as it should be.
-fn stays(want: Option<&StackSetSpec>, ou: &OuId, account: &AccountId, region: &Region, names: &Names) -> bool {
+fn stays(
+    want: Option<&StackSetSpec>,
+    ou: &OuId,
+    account: &AccountId,
+    region: &Region,
+    names: &Names,
+) -> bool {
     let Some(want) = want.filter(|want| want.regions.contains(region)) else { return false };
     if let Some(target) = want.targets.get(ou) {
         // A suspended account inside a whole OU stays there: StackSets skips it.
@@ -191,13 +212,25 @@ fn stays(want: Option<&StackSetSpec>, ou: &OuId, account: &AccountId, region: &R
 
 /// Whether an account sits in an OU or below it, as far as the paths tell.
 fn is_below(account: &AccountId, ou: &OuId, names: &Names) -> bool {
-    let (Some(parent), Some(path)) = (names.parents.get(account), names.units.get(ou)) else { return false };
+    let (Some(parent), Some(path)) = (names.parents.get(account), names.units.get(ou)) else {
+        return false;
+    };
     names.units.get(parent).is_some_and(|parent| {
-        ou.is_root() || parent == path || parent.strip_prefix(path.as_ref()).is_some_and(|rest| rest.starts_with('/'))
+        ou.is_root()
+            || parent == path
+            || parent.strip_prefix(path.as_ref()).is_some_and(|rest| rest.starts_with('/'))
     })
 }
 
-fn remove(chain: &mut Chain<'_, '_>, removal: &Removal, want: Option<&StackSetSpec>, plan: &mut SetPlan) {
+/// OUs, and the accounts that are meant in them.
+type Named = (BTreeSet<OuId>, BTreeSet<AccountId>);
+
+fn remove(
+    chain: &mut Chain<'_, '_>,
+    removal: &Removal,
+    want: Option<&StackSetSpec>,
+    plan: &mut SetPlan,
+) {
     let preferences = want.map_or(REMOVAL, |want| want.preferences);
     let because = if want.is_some() {
         "the policy does not cover these any more"
@@ -205,7 +238,7 @@ fn remove(chain: &mut Chain<'_, '_>, removal: &Removal, want: Option<&StackSetSp
         "the policy has no use for this stack set any more"
     };
     // Single accounts first: what can't be entered must be gone before its OU is deleted as a whole.
-    let mut single: BTreeMap<(Retain, &BTreeSet<Region>), (BTreeSet<OuId>, BTreeSet<AccountId>)> = BTreeMap::new();
+    let mut single: BTreeMap<(Retain, &BTreeSet<Region>), Named> = BTreeMap::new();
     for ((ou, account, retain), regions) in &removal.single {
         let (ous, accounts) = single.entry((*retain, regions)).or_default();
         ous.insert(ou.clone());
@@ -215,7 +248,8 @@ fn remove(chain: &mut Chain<'_, '_>, removal: &Removal, want: Option<&StackSetSp
     let mut push = |chain: &mut Chain<'_, '_>, targets: InstanceTargets, retain, because: &str| {
         number += 1;
         let accounts = targets.accounts.clone();
-        let action = Action::RemoveInstances { stack_set: chain.name.clone(), targets, retain, preferences };
+        let action =
+            Action::RemoveInstances { stack_set: chain.name.clone(), targets, retain, preferences };
         let step = chain.push(&format!("remove-{number}"), action, because);
         for account in accounts {
             plan.removals.entry(account).or_default().insert(step.clone());
@@ -302,10 +336,17 @@ fn update(
     if changes.is_empty() && retried.is_empty() {
         return;
     }
-    let because =
-        if changes.is_empty() { "an earlier operation left instances outdated" } else { "it differs from the policy" };
-    let action =
-        Action::UpdateStackSet { spec: Box::new(want.clone()), template: template.clone(), changes, retried };
+    let because = if changes.is_empty() {
+        "an earlier operation left instances outdated"
+    } else {
+        "it differs from the policy"
+    };
+    let action = Action::UpdateStackSet {
+        spec: Box::new(want.clone()),
+        template: template.clone(),
+        changes,
+        retried,
+    };
     chain.push("update", action, because);
 }
 
@@ -332,10 +373,12 @@ fn additions(
 ) {
     let is_there = |account: &AccountId, region: &Region| {
         let key = (account.clone(), region.clone());
-        have.is_some_and(|have| have.instances.contains_key(&key)) && !removal.instances.contains(&key)
+        have.is_some_and(|have| have.instances.contains_key(&key))
+            && !removal.instances.contains(&key)
     };
     // OUs that lack the same Regions go into one call, so that a first rollout is one operation.
-    let mut groups: BTreeMap<(Reach, BTreeSet<Region>), BTreeMap<OuId, BTreeSet<AccountId>>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Reach, BTreeSet<Region>), BTreeMap<OuId, BTreeSet<AccountId>>> =
+        BTreeMap::new();
     for (ou, target) in &want.targets {
         let mut regions = BTreeSet::new();
         let mut accounts = BTreeSet::new();
@@ -343,8 +386,10 @@ fn additions(
             let missing: Vec<&AccountId> =
                 target.accounts.iter().filter(|account| !is_there(account, region)).collect();
             // An OU without accounts is named once, so that auto-deployment follows it.
-            let followed = have.and_then(|have| have.targets.get(ou)).is_some_and(|of| of.contains(region));
-            let to_follow = target.accounts.is_empty() && want.auto_deployment == Switch::On && !followed;
+            let followed =
+                have.and_then(|have| have.targets.get(ou)).is_some_and(|of| of.contains(region));
+            let to_follow =
+                target.accounts.is_empty() && want.auto_deployment == Switch::On && !followed;
             if to_follow || !missing.is_empty() {
                 regions.insert(region.clone());
                 accounts.extend(missing.into_iter().cloned());
@@ -358,14 +403,19 @@ fn additions(
     for ((reach, regions), ous) in groups {
         for batch in batches(&ous.keys().cloned().collect()) {
             number += 1;
-            let accounts: BTreeSet<AccountId> = batch.iter().flat_map(|ou| &ous[ou]).cloned().collect();
+            let accounts: BTreeSet<AccountId> =
+                batch.iter().flat_map(|ou| &ous[ou]).cloned().collect();
             let because = if accounts.is_empty() {
                 "accounts that join these OUs are to be enrolled"
             } else {
                 "the policy covers these, and they have no instance"
             };
-            let targets =
-                InstanceTargets { ous: batch, reach, accounts: accounts.clone(), regions: regions.clone() };
+            let targets = InstanceTargets {
+                ous: batch,
+                reach,
+                accounts: accounts.clone(),
+                regions: regions.clone(),
+            };
             let action = Action::AddInstances {
                 stack_set: want.name.clone(),
                 targets,

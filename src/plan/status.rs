@@ -95,7 +95,9 @@ fn of_ring(desired: &Desired, ring: &crate::state::Ring, observed: &Observed) ->
         let counts = status.regions.entry(region.clone()).or_default();
         match observed.stack(region, name) {
             Seen::Absent => counts.missing += 1,
-            Seen::Unknown(because) => status.unknown.push(format!("the stack {name} in {region}: {because}")),
+            Seen::Unknown(because) => {
+                status.unknown.push(format!("the stack {name} in {region}: {because}"));
+            }
             Seen::Present(stack) => match stack.status {
                 StackStatus::Settled => counts.current += 1,
                 StackStatus::InProgress | StackStatus::Proposed => counts.outdated += 1,
@@ -104,7 +106,10 @@ fn of_ring(desired: &Desired, ring: &crate::state::Ring, observed: &Observed) ->
                     status.failing.push(Failing {
                         account: account.clone(),
                         region: region.clone(),
-                        reason: stack.reason.clone().unwrap_or_else(|| "the stack could not be made".to_owned()),
+                        reason: stack
+                            .reason
+                            .clone()
+                            .unwrap_or_else(|| "the stack could not be made".to_owned()),
                     });
                 }
             },
@@ -138,16 +143,24 @@ fn of_set(
             return;
         }
         Seen::Absent => None,
-        Seen::Present(set) => Some(set).filter(|set| Ownership::of(&set.tags, &desired.policy) == Ownership::Ours),
+        Seen::Present(set) => {
+            Some(set).filter(|set| Ownership::of(&set.tags, &desired.policy) == Ownership::Ours)
+        }
     };
     for (account, region) in &wanted {
-        let is_there = set.is_some_and(|set| set.instances.contains_key(&((*account).clone(), (*region).clone())));
+        let is_there = set.is_some_and(|set| {
+            set.instances.contains_key(&((*account).clone(), (*region).clone()))
+        });
         if !is_there {
             status.regions.entry((*region).clone()).or_default().missing += 1;
         }
     }
     let Some(set) = set else { return };
-    status.running.extend(set.running.iter().map(|operation| format!("{name}: {} {}", operation.action, operation.id)));
+    status.running.extend(
+        set.running
+            .iter()
+            .map(|operation| format!("{name}: {} {}", operation.action, operation.id)),
+    );
     for ((account, region), instance) in &set.instances {
         let counts = status.regions.entry(region.clone()).or_default();
         let failed = instance.status == InstanceStatus::Inoperable
@@ -174,7 +187,9 @@ fn home(desired: &Desired, ring: &crate::state::Ring, observed: &Observed) -> Ho
         Seen::Absent => HomeStatus::Missing,
         Seen::Present(stack) => match stack.status {
             StackStatus::InProgress | StackStatus::Proposed => HomeStatus::InProgress,
-            StackStatus::NeverMade | StackStatus::DeleteFailed | StackStatus::Stuck => HomeStatus::Failed,
+            StackStatus::NeverMade | StackStatus::DeleteFailed | StackStatus::Stuck => {
+                HomeStatus::Failed
+            }
             StackStatus::Settled => match observed.overrides.get(&ring.names.bucket) {
                 Some(Seen::Present(_)) => HomeStatus::Ready,
                 Some(Seen::Unknown(_)) => HomeStatus::Unknown,

@@ -9,11 +9,14 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    ids::{AccountId, BucketName, Digest, OperationId, OuId, PolicyName, Region, RingName, StackName, StackSetName},
+    ids::{
+        AccountId, BucketName, Digest, OperationId, OuId, PolicyName, Region, RingName, StackName,
+        StackSetName,
+    },
     plan::{Coverage, Difference},
     state::{
-        Baseline, Guards, Names, Owner, Preferences, Reach, Retain, ScheduleLine, Skipped, StackSetSpec,
-        StackSpec,
+        Baseline, Guards, Names, Owner, Preferences, Reach, Retain, ScheduleLine, Skipped,
+        StackSetSpec, StackSpec,
     },
 };
 
@@ -251,7 +254,9 @@ impl Action {
             | Self::AddInstances { stack_set, .. }
             | Self::RemoveInstances { stack_set, .. }
             | Self::DeleteStackSet { stack_set } => Some(stack_set),
-            Self::CreateStackSet { spec, .. } | Self::UpdateStackSet { spec, .. } => Some(&spec.name),
+            Self::CreateStackSet { spec, .. } | Self::UpdateStackSet { spec, .. } => {
+                Some(&spec.name)
+            }
             Self::WaitForStack { .. }
             | Self::UploadTemplate { .. }
             | Self::CreateStack { .. }
@@ -318,12 +323,16 @@ impl BlockReason {
     /// What the reader can do about it.
     pub fn help(&self) -> &'static str {
         match self {
-            Self::NotOurs(_) => "Rename the policy, or remove what stands in its way, if nobody needs it.",
+            Self::NotOurs(_) => {
+                "Rename the policy, or remove what stands in its way, if nobody needs it."
+            }
             Self::Unknown(_) => {
                 "Nothing was assumed about it. Mend the cause (often a missing permission) and run the same command again."
             }
             Self::Missing(_) => "Correct the policy, or create what it names.",
-            Self::Stuck(_) => "Bring it back by hand in the CloudFormation console, then run the same command again.",
+            Self::Stuck(_) => {
+                "Bring it back by hand in the CloudFormation console, then run the same command again."
+            }
         }
     }
 }

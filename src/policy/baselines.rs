@@ -11,16 +11,21 @@ use super::{
 };
 
 /// Reads the key. Rules as code are not supported yet.
-pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> BTreeMap<OperatingSystem, BaselineSource> {
+pub(super) fn read(
+    node: &Node,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<OperatingSystem, BaselineSource> {
     let mut sources = BTreeMap::new();
     let Value::Map(entries) = &node.value else {
         problems.push(fields::wrong_kind(node, "baselines", "a map from operating systems"));
         return sources;
     };
     for (key, value) in entries {
-        let Some(system) = OperatingSystem::ALL.into_iter().find(|system| system.key() == key.name) else {
+        let Some(system) = OperatingSystem::ALL.into_iter().find(|system| system.key() == key.name)
+        else {
             let keys = OperatingSystem::ALL.map(OperatingSystem::key);
-            let problem = Problem::at(&key.place, format!("unknown operating system `{}`", key.name));
+            let problem =
+                Problem::at(&key.place, format!("unknown operating system `{}`", key.name));
             problems.push(match super::error::nearest(&key.name, keys) {
                 Some(near) => problem.help(format!("Did you mean `{near}`?")),
                 None => problem.help(format!("There are {}.", keys.join(", "))),

@@ -70,22 +70,29 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
     let home_region = fields
         .need("home_region", "home_region: eu-west-1", problems)
         .and_then(|node| targets::region(node, "home_region", problems));
-    let management_account = or_default(&fields, "management_account", ManagementAccount::Exclude, problems, |node, problems| {
-        fields::choice(
-            node,
-            "management_account",
-            &[("exclude", ManagementAccount::Exclude), ("include", ManagementAccount::Include)],
-            problems,
-        )
-    });
-    let new_accounts = or_default(&fields, "new_accounts", NewAccounts::Enroll, problems, |node, problems| {
-        fields::choice(
-            node,
-            "new_accounts",
-            &[("enroll", NewAccounts::Enroll), ("next_apply", NewAccounts::NextApply)],
-            problems,
-        )
-    });
+    let management_account = or_default(
+        &fields,
+        "management_account",
+        ManagementAccount::Exclude,
+        problems,
+        |node, problems| {
+            fields::choice(
+                node,
+                "management_account",
+                &[("exclude", ManagementAccount::Exclude), ("include", ManagementAccount::Include)],
+                problems,
+            )
+        },
+    );
+    let new_accounts =
+        or_default(&fields, "new_accounts", NewAccounts::Enroll, problems, |node, problems| {
+            fields::choice(
+                node,
+                "new_accounts",
+                &[("enroll", NewAccounts::Enroll), ("next_apply", NewAccounts::NextApply)],
+                problems,
+            )
+        });
     let targets = fields
         .need("targets", "targets: { ous: [/Workloads], regions: [eu-west-1] }", problems)
         .and_then(|node| targets::read(node, problems));
@@ -93,7 +100,9 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         .need("schedule", "schedule: { scan: daily 01:00 }", problems)
         .and_then(|node| schedule::read(node, problems));
     let patching = or_default(&fields, "patching", default_patching(), problems, patching);
-    let baselines = fields.get("baselines", problems).map_or_else(BTreeMap::new, |node| baselines::read(node, problems));
+    let baselines = fields
+        .get("baselines", problems)
+        .map_or_else(BTreeMap::new, |node| baselines::read(node, problems));
     let rollout = or_default(&fields, "rollout", default_rollout(), problems, rollout);
     let iam = or_default(&fields, "iam", default_iam(), problems, iam);
     let logs = match fields.get("logs", problems) {
@@ -103,7 +112,13 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
     let explorer = or_default(&fields, "explorer", Switch::On, problems, |node, problems| {
         fields::choice(node, "explorer", &SWITCH, problems)
     });
-    let guards = or_default(&fields, "guards", Guards { max_removed_accounts: 0, max_changed_accounts: None }, problems, guards);
+    let guards = or_default(
+        &fields,
+        "guards",
+        Guards { max_removed_accounts: 0, max_changed_accounts: None },
+        problems,
+        guards,
+    );
     let tags = or_default(&fields, "tags", BTreeMap::new(), problems, tags);
 
     let (home_region, targets) = (home_region?, targets?);
@@ -148,8 +163,11 @@ fn version(fields: &Fields<'_>, problems: &mut Vec<Problem>) {
     match &node.value {
         Value::Int(1) => {}
         Value::Int(newer) => problems.push(
-            Problem::at(&node.place, format!("this version of orgpatch reads `version: 1`, and not {newer}"))
-                .help("Write `version: 1`, or take a newer orgpatch."),
+            Problem::at(
+                &node.place,
+                format!("this version of orgpatch reads `version: 1`, and not {newer}"),
+            )
+            .help("Write `version: 1`, or take a newer orgpatch."),
         ),
         _ => problems.push(fields::wrong_kind(node, "version", "the number 1")),
     }
@@ -176,37 +194,67 @@ fn one_partition(home: &At<Region>, regions: &[At<Region>], problems: &mut Vec<P
 }
 
 fn default_patching() -> Patching {
-    Patching { reboot: Reboot::IfNeeded, concurrency: "10%".to_owned(), error_threshold: "2%".to_owned() }
+    Patching {
+        reboot: Reboot::IfNeeded,
+        concurrency: "10%".to_owned(),
+        error_threshold: "2%".to_owned(),
+    }
 }
 
 fn patching(node: &Node, problems: &mut Vec<Problem>) -> Option<Patching> {
-    let fields = fields::map(node, "patching", &["reboot", "concurrency", "error_threshold"], &[], problems)?;
+    let fields = fields::map(
+        node,
+        "patching",
+        &["reboot", "concurrency", "error_threshold"],
+        &[],
+        problems,
+    )?;
     let default = default_patching();
     let reboot = or_default(&fields, "reboot", default.reboot, problems, |node, problems| {
-        fields::choice(node, "patching.reboot", &[("if_needed", Reboot::IfNeeded), ("never", Reboot::Never)], problems)
+        fields::choice(
+            node,
+            "patching.reboot",
+            &[("if_needed", Reboot::IfNeeded), ("never", Reboot::Never)],
+            problems,
+        )
     });
-    let concurrency = or_default(&fields, "concurrency", default.concurrency, problems, |node, problems| {
-        rate_control(node, "patching.concurrency", 1, problems)
-    });
-    let error_threshold = or_default(&fields, "error_threshold", default.error_threshold, problems, |node, problems| {
-        rate_control(node, "patching.error_threshold", 0, problems)
-    });
+    let concurrency =
+        or_default(&fields, "concurrency", default.concurrency, problems, |node, problems| {
+            rate_control(node, "patching.concurrency", 1, problems)
+        });
+    let error_threshold = or_default(
+        &fields,
+        "error_threshold",
+        default.error_threshold,
+        problems,
+        |node, problems| rate_control(node, "patching.error_threshold", 0, problems),
+    );
     Some(Patching { reboot: reboot?, concurrency: concurrency?, error_threshold: error_threshold? })
 }
 
 /// `MaxConcurrency` and `MaxErrors`: a number or a whole percentage of at most seven characters.
-fn rate_control(node: &Node, path: &str, least: u32, problems: &mut Vec<Problem>) -> Option<String> {
+fn rate_control(
+    node: &Node,
+    path: &str,
+    least: u32,
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
     let text = fields::text(node, path, problems)?.value;
     let right = match text.strip_suffix('%') {
-        Some(percent) => percent.parse::<u32>().is_ok_and(|percent| (least..=100).contains(&percent)),
+        Some(percent) => {
+            percent.parse::<u32>().is_ok_and(|percent| (least..=100).contains(&percent))
+        }
         None => text.len() <= 7 && text.parse::<u32>().is_ok_and(|number| number >= least),
     };
     // The API's pattern has no leading zeros.
     let right = right && (text == "0" || text == "0%" || !text.starts_with('0'));
     if !right {
         problems.push(
-            Problem::at(&node.place, format!("`{path}` must be a number or a percentage from {least}, and is `{text}`"))
-                .help("For example `10` or `10%`."),
+            Problem::at(
+                &node.place,
+                format!("`{path}` must be a number or a percentage from {least}, and is `{text}`"),
+            )
+            .help("For example `10` or `10%`."),
         );
     }
     right.then_some(text)
@@ -219,12 +267,14 @@ fn default_rollout() -> Preferences {
 fn rollout(node: &Node, problems: &mut Vec<Problem>) -> Option<Preferences> {
     let fields = fields::map(node, "rollout", &["accounts", "tolerate", "regions"], &[], problems)?;
     let default = default_rollout();
-    let concurrency = or_default(&fields, "accounts", default.concurrency_percent, problems, |node, problems| {
-        fields::percentage(node, "rollout.accounts", 1..=100, problems)
-    });
-    let tolerance = or_default(&fields, "tolerate", default.tolerance_percent, problems, |node, problems| {
-        fields::percentage(node, "rollout.tolerate", 0..=100, problems)
-    });
+    let concurrency =
+        or_default(&fields, "accounts", default.concurrency_percent, problems, |node, problems| {
+            fields::percentage(node, "rollout.accounts", 1..=100, problems)
+        });
+    let tolerance =
+        or_default(&fields, "tolerate", default.tolerance_percent, problems, |node, problems| {
+            fields::percentage(node, "rollout.tolerate", 0..=100, problems)
+        });
     let regions = or_default(&fields, "regions", default.regions, problems, |node, problems| {
         fields::choice(
             node,
@@ -233,7 +283,11 @@ fn rollout(node: &Node, problems: &mut Vec<Problem>) -> Option<Preferences> {
             problems,
         )
     });
-    Some(Preferences { concurrency_percent: concurrency?, tolerance_percent: tolerance?, regions: regions? })
+    Some(Preferences {
+        concurrency_percent: concurrency?,
+        tolerance_percent: tolerance?,
+        regions: regions?,
+    })
 }
 
 fn default_iam() -> Iam {
@@ -246,23 +300,32 @@ fn iam(node: &Node, problems: &mut Vec<Problem>) -> Option<Iam> {
     let attach = or_default(&fields, "attach", default.attach, problems, |node, problems| {
         fields::choice(node, "iam.attach", &SWITCH, problems)
     });
-    let boundary = or_default(&fields, "permissions_boundary", default.permissions_boundary, problems, |node, problems| {
-        let text = fields::text(node, "iam.permissions_boundary", problems)?;
-        match text.value.as_str() {
-            "none" => Some(PermissionsBoundary::None),
-            "aws" => Some(PermissionsBoundary::Aws),
-            arn if arn.starts_with("arn:") && arn.contains(":iam::") && arn.contains(":policy/") => {
-                Some(PermissionsBoundary::Arn(arn.to_owned()))
-            }
-            other => {
-                problems.push(Problem::at(
+    let boundary = or_default(
+        &fields,
+        "permissions_boundary",
+        default.permissions_boundary,
+        problems,
+        |node, problems| {
+            let text = fields::text(node, "iam.permissions_boundary", problems)?;
+            match text.value.as_str() {
+                "none" => Some(PermissionsBoundary::None),
+                "aws" => Some(PermissionsBoundary::Aws),
+                arn if arn.starts_with("arn:")
+                    && arn.contains(":iam::")
+                    && arn.contains(":policy/") =>
+                {
+                    Some(PermissionsBoundary::Arn(arn.to_owned()))
+                }
+                other => {
+                    problems.push(Problem::at(
                     &text.place,
                     format!("`iam.permissions_boundary` must be `none`, `aws` or the ARN of a policy, and is `{other}`"),
                 ));
-                None
+                    None
+                }
             }
-        }
-    });
+        },
+    );
     Some(Iam { attach: attach?, permissions_boundary: boundary? })
 }
 
@@ -287,7 +350,13 @@ fn logs(node: &Node, home: Option<&At<Region>>, problems: &mut Vec<Problem>) -> 
 }
 
 fn guards(node: &Node, problems: &mut Vec<Problem>) -> Option<Guards> {
-    let fields = fields::map(node, "guards", &["max_removed_accounts", "max_changed_accounts"], &[], problems)?;
+    let fields = fields::map(
+        node,
+        "guards",
+        &["max_removed_accounts", "max_changed_accounts"],
+        &[],
+        problems,
+    )?;
     let removed = or_default(&fields, "max_removed_accounts", 0, problems, |node, problems| {
         fields::number(node, "guards.max_removed_accounts", 0..=100_000, problems)
     });
@@ -303,17 +372,32 @@ fn tags(node: &Node, problems: &mut Vec<Problem>) -> Option<BTreeMap<String, Str
         return None;
     };
     if entries.len() > MOST_TAGS {
-        problems.push(Problem::at(&node.place, format!("there are {} tags; at most {MOST_TAGS} fit", entries.len())));
+        problems.push(Problem::at(
+            &node.place,
+            format!("there are {} tags; at most {MOST_TAGS} fit", entries.len()),
+        ));
     }
     let mut tags = BTreeMap::new();
     for (key, value) in entries {
         let path = format!("tags.{}", key.name);
         let Some(text) = fields::text(value, &path, problems) else { continue };
-        let reserved = ["aws:", "orgpatch:"].iter().find(|prefix| key.name.to_ascii_lowercase().starts_with(*prefix));
+        let reserved = ["aws:", "orgpatch:"]
+            .iter()
+            .find(|prefix| key.name.to_ascii_lowercase().starts_with(*prefix));
         if let Some(prefix) = reserved {
-            problems.push(Problem::at(&key.place, format!("tag keys that begin with `{prefix}` are reserved")));
-        } else if key.name.is_empty() || key.name.len() > 128 || text.value.is_empty() || text.value.len() > 256 {
-            problems.push(Problem::at(&key.place, format!("`{path}`: a tag key has 1 to 128 characters, and a value 1 to 256")));
+            problems.push(Problem::at(
+                &key.place,
+                format!("tag keys that begin with `{prefix}` are reserved"),
+            ));
+        } else if key.name.is_empty()
+            || key.name.len() > 128
+            || text.value.is_empty()
+            || text.value.len() > 256
+        {
+            problems.push(Problem::at(
+                &key.place,
+                format!("`{path}`: a tag key has 1 to 128 characters, and a value 1 to 256"),
+            ));
         }
         tags.insert(key.name.clone(), text.value);
     }

@@ -33,16 +33,22 @@ pub(super) struct Cover {
 }
 
 /// Lays the targets over the tree.
-pub(super) fn cover(organization: &Organization, targets: &BTreeSet<OuId>, excluded: &Excluded) -> Cover {
+pub(super) fn cover(
+    organization: &Organization,
+    targets: &BTreeSet<OuId>,
+    excluded: &Excluded,
+) -> Cover {
     let tree = Tree { organization, excluded };
     let mut cover = Cover::default();
     for target in targets {
-        let below_another = organization.ancestors(target).skip(1).any(|above| targets.contains(above));
+        let below_another =
+            organization.ancestors(target).skip(1).any(|above| targets.contains(above));
         if !below_another && tree.excluded_by(target).is_none() {
             tree.cut(target, target, &mut cover);
         }
     }
-    let covered: BTreeSet<&AccountId> = cover.whole.values().chain(cover.pinned.values()).flatten().collect();
+    let covered: BTreeSet<&AccountId> =
+        cover.whole.values().chain(cover.pinned.values()).flatten().collect();
     cover.skipped = organization
         .accounts()
         .filter(|account| !covered.contains(&account.id))
@@ -70,7 +76,10 @@ impl Tree<'_> {
     fn is_clean(&self, ou: &OuId) -> bool {
         self.organization.subtree(ou).into_iter().all(|unit| {
             !self.excluded.ous.contains(unit)
-                && self.organization.members(unit).all(|account| !self.excluded.accounts.contains_key(&account.id))
+                && self
+                    .organization
+                    .members(unit)
+                    .all(|account| !self.excluded.accounts.contains_key(&account.id))
         })
     }
 
@@ -117,7 +126,8 @@ impl Tree<'_> {
         if let Some(reason) = self.excluded.accounts.get(&account.id) {
             return reason.clone();
         }
-        let targeted = self.organization.ancestors(&account.parent).any(|above| targets.contains(above));
+        let targeted =
+            self.organization.ancestors(&account.parent).any(|above| targets.contains(above));
         if !targeted {
             return SkipReason::NotTargeted;
         }

@@ -61,7 +61,10 @@ impl Problem {
 }
 
 /// The text that is nearest to a wrong one, if any is near enough to be meant.
-pub(super) fn nearest<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    wrong: &str,
+    right: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let lower = wrong.to_lowercase();
     right
         .into_iter()
@@ -79,7 +82,7 @@ pub(super) fn nearest<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>)
 pub struct Problems {
     file: Arc<str>,
     text: Arc<str>,
-    problems: Vec<Problem>,
+    list: Vec<Problem>,
 }
 
 impl Problems {
@@ -87,18 +90,18 @@ impl Problems {
     pub(super) fn new(file: &str, text: &str, mut problems: Vec<Problem>) -> Self {
         problems.sort_by(|a, b| (&a.place, &a.message).cmp(&(&b.place, &b.message)));
         problems.dedup();
-        Self { file: file.into(), text: text.into(), problems }
+        Self { file: file.into(), text: text.into(), list: problems }
     }
 
     /// The problems, in the order of their places.
     pub fn list(&self) -> &[Problem] {
-        &self.problems
+        &self.list
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
+        for problem in &self.list {
             let mut title = Level::ERROR.primary_title(problem.message.as_str()).elements(
                 problem.place.as_ref().and_then(Place::range).map(|bytes| {
                     Snippet::source(self.text.as_ref())
@@ -107,10 +110,10 @@ impl fmt::Display for Problems {
                 }),
             );
             if problem.place.as_ref().and_then(Place::range).is_none() {
-                let place = problem
-                    .place
-                    .as_ref()
-                    .map_or_else(|| self.file.to_string(), |p| format!("{}:{}:{}", self.file, p.line, p.column));
+                let place = problem.place.as_ref().map_or_else(
+                    || self.file.to_string(),
+                    |p| format!("{}:{}:{}", self.file, p.line, p.column),
+                );
                 title = title.element(annotate_snippets::Origin::path(place));
             }
             let mut groups: Vec<Group<'_>> = vec![title];
@@ -119,7 +122,7 @@ impl fmt::Display for Problems {
             }
             writeln!(f, "{}\n", Renderer::plain().render(&groups))?;
         }
-        match self.problems.len() {
+        match self.list.len() {
             1 => write!(f, "1 error in {}; nothing was done", self.file),
             count => write!(f, "{count} errors in {}; nothing was done", self.file),
         }

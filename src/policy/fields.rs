@@ -71,7 +71,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a key that must be there.
-    pub(super) fn need(&self, key: &str, example: &str, problems: &mut Vec<Problem>) -> Option<&'a Node> {
+    pub(super) fn need(
+        &self,
+        key: &str,
+        example: &str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<&'a Node> {
         if !self.entries.iter().any(|(name, _)| name.name == key) {
             problems.push(
                 Problem::at(self.place, format!("`{}` is missing", self.full(key)))
@@ -110,9 +115,7 @@ pub(super) fn text(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Opti
         Value::Text(text) => text.clone(),
         Value::Int(number) => number.to_string(),
         Value::Bool(_) | Value::Float => {
-            problems.push(
-                wrong_kind(node, path, "a text").help("Put the value in quotes."),
-            );
+            problems.push(wrong_kind(node, path, "a text").help("Put the value in quotes."));
             return None;
         }
         Value::Null | Value::List(_) | Value::Map(_) => {
@@ -158,8 +161,11 @@ pub(super) fn choice<T: Copy>(
     let found = choices.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
     if found.is_none() {
         problems.push(
-            Problem::at(&node.place, format!("`{path}` must be {}, and is `{word}`", one_of(choices)))
-                .or_nearest(&word, choices.iter().map(|(name, _)| *name)),
+            Problem::at(
+                &node.place,
+                format!("`{path}` must be {}, and is `{word}`", one_of(choices)),
+            )
+            .or_nearest(&word, choices.iter().map(|(name, _)| *name)),
         );
     }
     found
@@ -204,14 +210,20 @@ pub(super) fn percentage(
     problems: &mut Vec<Problem>,
 ) -> Option<u8> {
     let number = match &node.value {
-        Value::Text(text) => text.strip_suffix('%').and_then(|digits| digits.trim().parse::<u8>().ok()),
+        Value::Text(text) => {
+            text.strip_suffix('%').and_then(|digits| digits.trim().parse::<u8>().ok())
+        }
         _ => None,
     };
     let number = number.filter(|number| bounds.contains(number));
     if number.is_none() {
         problems.push(Problem::at(
             &node.place,
-            format!("`{path}` must be a percentage from {}% to {}%, for example `25%`", bounds.start(), bounds.end()),
+            format!(
+                "`{path}` must be a percentage from {}% to {}%, for example `25%`",
+                bounds.start(),
+                bounds.end()
+            ),
         ));
     }
     number

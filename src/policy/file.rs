@@ -63,7 +63,11 @@ pub(super) fn read(text: &str) -> Result<Node, Problem> {
         ))
         .help("Is this really a policy file?"));
     }
-    if text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || line == "---") {
+    if text
+        .lines()
+        .map(str::trim)
+        .all(|line| line.is_empty() || line.starts_with('#') || line == "---")
+    {
         return Err(Problem::of_file("the file is empty")
             .help("The README shows the shortest useful policy."));
     }
@@ -91,7 +95,8 @@ fn not_yaml(error: &serde_saphyr::Error, text: &str) -> Problem {
     });
     let problem = Problem { place, message, help: None };
     if star.is_some() {
-        problem.help("In YAML a `*` at the beginning means something else: put the value in quotes.")
+        problem
+            .help("In YAML a `*` at the beginning means something else: put the value in quotes.")
     } else {
         problem
     }

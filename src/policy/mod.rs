@@ -9,9 +9,11 @@
 mod baselines;
 mod check;
 mod cover;
+mod deployment;
 mod error;
 mod file;
 mod fields;
+mod paths;
 mod regions;
 mod resolve;
 mod schedule;

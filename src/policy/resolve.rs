@@ -8,30 +8,24 @@ use std::{
 use jiff::civil::Date;
 
 use crate::{
-    ids::{AccountId, CallAs, Digest, OperatingSystem, OuId, Region, RingId, RingName, StackSetName},
+    ids::{AccountId, CallAs, OuId, Region, RingId, RingName},
     state::{
-        AccountState, BaselineSource, DIGEST_TAG, Deployment, Desired, Names, Organization, Owner, POLICY_TAG, RING_TAG,
-        Reach, RegionStatus, Ring, RingNames, ScheduleLine, SkipReason, StackSetSpec, StackSpec, Switch,
-        Target, Template,
+        AccountState, Desired, Names, Organization, Owner, RegionStatus, Ring, RingNames,
+        SkipReason,
     },
-    templates,
 };
 
 use super::{
     cover::{self, Cover, Excluded},
+    deployment::deployment,
     error::{Problem, Problems},
+    paths::Paths,
     schedule,
-    values::{At, ManagementAccount, NewAccounts, OuRef, Policy, When},
+    values::{At, ManagementAccount, OuRef, Policy},
 };
 
 /// OUs of these names are taken out wherever they are, unless the policy lists its own.
 const EXCLUDED_BY_DEFAULT: [&str; 2] = ["Suspended", "PolicyStaging"];
-
-/// The tag that holds a policy's `owner`.
-const OWNER_TAG: &str = "orgpatch:owner";
-
-/// Stack instances of one stack set (CloudFormation quotas page; adjustable).
-const MOST_INSTANCES: usize = 100_000;
 
 /// What a policy is laid over.
 #[derive(Clone, Copy, Debug)]
@@ -124,15 +118,23 @@ fn what_people_say(organization: &Organization) -> Names {
 ///
 /// Everything in the policy that does not fit the organization: OUs and accounts that do not exist,
 /// Regions that are not enabled, targets that reach nobody, limits of StackSets.
-pub fn resolve(policy: &Policy, surroundings: Surroundings<'_>, today: Date) -> Result<Desired, Problems> {
+pub fn resolve(
+    policy: &Policy,
+    surroundings: Surroundings<'_>,
+    today: Date,
+) -> Result<Desired, Problems> {
     let Surroundings { organization, account: _, call_as, regions } = surroundings;
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
     let tree = Paths::of(organization);
 
     enabled(policy, regions, &mut problems);
-    let targets: BTreeSet<OuId> =
-        policy.targets.ous.iter().filter_map(|ou| tree.find(ou, "targets.ous", &mut problems)).collect();
+    let targets: BTreeSet<OuId> = policy
+        .targets
+        .ous
+        .iter()
+        .filter_map(|ou| tree.find(ou, "targets.ous", &mut problems))
+        .collect();
     let excluded = excluded(policy, &tree, organization, today, &mut problems, &mut warnings);
     if !problems.is_empty() {
         return Err(policy.problems(problems));
@@ -140,13 +142,13 @@ pub fn resolve(policy: &Policy, surroundings: Surroundings<'_>, today: Date) -> 
 
     let mut cover = cover::cover(organization, &targets, &excluded);
     let own_stacks = own_stacks(policy, organization, call_as, &excluded, &mut warnings);
-    if own_stacks {
+    if own_stacks == OwnStacks::Wanted {
         cover.skipped.retain(|skipped| skipped.because != SkipReason::ManagementAccount);
     }
     for target in &policy.targets.ous {
-        let inside = tree
-            .find(target, "targets.ous", &mut Vec::new())
-            .and_then(|id| organization.ancestors(&id).find(|above| excluded.ous.contains(*above)).cloned());
+        let inside = tree.find(target, "targets.ous", &mut Vec::new()).and_then(|id| {
+            organization.ancestors(&id).find(|above| excluded.ous.contains(*above)).cloned()
+        });
         if let Some(ou) = inside {
             warnings.push(format!(
                 "the target {} covers nothing: it is in the excluded OU {}",
@@ -155,16 +157,19 @@ pub fn resolve(policy: &Policy, surroundings: Surroundings<'_>, today: Date) -> 
             ));
         }
     }
-    let accounts = cover.whole.values().chain(cover.pinned.values()).map(BTreeSet::len).sum::<usize>();
-    if accounts == 0 && !own_stacks {
+    let accounts =
+        cover.whole.values().chain(cover.pinned.values()).map(BTreeSet::len).sum::<usize>();
+    if accounts == 0 && own_stacks == OwnStacks::None {
         problems.push(
             Problem::at(&policy.targets.ous[0].place, "the policy matches no active account")
                 .help(left_out(&cover)),
         );
     }
     let mut desired = names(policy, surroundings);
-    desired.rings[0].deployment =
-        Some(deployment(policy, surroundings, &cover, own_stacks, &desired.rings[0], today, &mut problems));
+    match deployment(policy, surroundings, &cover, own_stacks, &desired.rings[0], today) {
+        Ok(deployment) => desired.rings[0].deployment = Some(deployment),
+        Err(problem) => problems.push(problem),
+    }
     if !problems.is_empty() {
         return Err(policy.problems(problems));
     }
@@ -212,7 +217,9 @@ fn excluded(
                 if let OuRef::Name(name) = &ou.value {
                     let found = tree.named(name);
                     if found.is_empty() {
-                        warnings.push(format!("`targets.exclude.ous` names `{name}`, and no OU is called so"));
+                        warnings.push(format!(
+                            "`targets.exclude.ous` names `{name}`, and no OU is called so"
+                        ));
                     }
                     excluded.ous.extend(found);
                 } else {
@@ -233,7 +240,11 @@ fn excluded(
         match account.until {
             Some(until) if until < today => warnings.push(format!(
                 "the exclusion of account {id} ended on {until}, so it is covered again{}",
-                if account.reason.is_empty() { String::new() } else { format!(" ({})", account.reason) }
+                if account.reason.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", account.reason)
+                }
             )),
             until => {
                 excluded.accounts.insert(
@@ -250,24 +261,34 @@ fn excluded(
 }
 
 /// Whether the management account gets stacks of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OwnStacks {
+    Wanted,
+    None,
+}
+
 fn own_stacks(
     policy: &Policy,
     organization: &Organization,
     call_as: CallAs,
     excluded: &Excluded,
     warnings: &mut Vec<String>,
-) -> bool {
+) -> OwnStacks {
     match (policy.management_account, call_as) {
-        (ManagementAccount::Exclude, _) => false,
+        (ManagementAccount::Exclude, _) => OwnStacks::None,
         (ManagementAccount::Include, CallAs::DelegatedAdministrator) => {
             warnings.push(format!(
                 "the management account {} can't be covered from a delegated administrator's account; run orgpatch in the management account for that",
                 organization.management_account()
             ));
-            false
+            OwnStacks::None
         }
         (ManagementAccount::Include, CallAs::ManagementAccount) => {
-            !excluded.accounts.contains_key(organization.management_account())
+            if excluded.accounts.contains_key(organization.management_account()) {
+                OwnStacks::None
+            } else {
+                OwnStacks::Wanted
+            }
         }
     }
 }
@@ -284,181 +305,6 @@ fn left_out(cover: &Cover) -> String {
     } else {
         format!("Left out: {}.", reasons.join("; "))
     }
-}
-
-fn deployment(
-    policy: &Policy,
-    surroundings: Surroundings<'_>,
-    cover: &Cover,
-    own_stacks: bool,
-    ring: &Ring,
-    today: Date,
-    problems: &mut Vec<Problem>,
-) -> Deployment {
-    let Surroundings { organization, account, .. } = surroundings;
-    let regions: BTreeSet<Region> = policy.targets.regions.iter().map(|region| region.value.clone()).collect();
-    let mut lines = Vec::new();
-    let mut schedules = BTreeMap::new();
-    for region in &regions {
-        let mut compile = |what: &'static str, when: &When| {
-            let compiled = schedule::compile(when, policy.schedule.timezone, region, today);
-            lines.push(ScheduleLine {
-                region: region.clone(),
-                what,
-                expression: compiled.expression.clone(),
-                local: compiled.local,
-            });
-            compiled.expression
-        };
-        let scan = compile("scan", &policy.schedule.scan.value);
-        let install = policy.schedule.install.as_ref().map(|install| compile("install", &install.value));
-        schedules.insert(region.clone(), templates::RegionSchedule { scan, install });
-    }
-    let patching = templates::patching(&schedules, &policy.targets.nodes);
-    let parameters = templates::patching_parameters(&templates::PatchingParameters {
-        policy: &policy.name,
-        ring: &ring.id,
-        owner_account: account,
-        installs: policy.schedule.install.is_some(),
-        scans_at_once: matches!(policy.schedule.scan.value, When::Rate(_)),
-        reboot: policy.patching.reboot,
-        concurrency: &policy.patching.concurrency,
-        error_threshold: &policy.patching.error_threshold,
-        attach_policies: policy.iam.attach,
-        permissions_boundary: &policy.iam.permissions_boundary,
-        logs: policy.logs.as_ref().map(|logs| (&logs.bucket, logs.prefix.as_str(), &logs.region)),
-        explorer: policy.explorer,
-        nodes: &policy.targets.nodes,
-    });
-    let home = StackSpec {
-        name: ring.names.home_stack.clone(),
-        region: policy.home_region.value.clone(),
-        template: templates::home(&ring.id, &org_paths(organization, cover)),
-        parameters: templates::home_parameters(
-            &policy.name,
-            &ring.id,
-            organization.id(),
-            &policy.iam.permissions_boundary,
-        ),
-        tags: BTreeMap::new(),
-    };
-    let home = StackSpec { tags: tags(policy, ring, &home.template, &home.parameters), ..home };
-    let patching_tags = tags(policy, ring, &patching, &parameters);
-
-    let set = |name: &StackSetName, auto_deployment, reach, targets: &BTreeMap<OuId, BTreeSet<AccountId>>| StackSetSpec {
-        name: name.clone(),
-        description: format!("Patch policy {}, ring {} (orgpatch)", policy.name, ring.name),
-        template: patching.clone(),
-        parameters: parameters.clone(),
-        tags: patching_tags.clone(),
-        auto_deployment,
-        targets: targets
-            .iter()
-            .map(|(ou, accounts)| (ou.clone(), Target { reach, accounts: accounts.clone() }))
-            .collect(),
-        regions: regions.clone(),
-        preferences: policy.rollout,
-    };
-    let (auto_deployment, mut whole) = match policy.new_accounts {
-        NewAccounts::Enroll => (Switch::On, cover.whole.clone()),
-        NewAccounts::NextApply => (Switch::Off, cover.whole.clone()),
-    };
-    if auto_deployment == Switch::Off {
-        // Without auto-deployment an OU without accounts has nothing to remember.
-        whole.retain(|_, accounts| !accounts.is_empty());
-    }
-    let mut stack_sets = BTreeMap::new();
-    if !whole.is_empty() {
-        let set = set(&ring.names.whole, auto_deployment, Reach::WholeOu, &whole);
-        stack_sets.insert(set.name.clone(), set);
-    }
-    if !cover.pinned.is_empty() {
-        let set = set(&ring.names.pinned, Switch::Off, Reach::NamedAccounts, &cover.pinned);
-        stack_sets.insert(set.name.clone(), set);
-    }
-    for set in stack_sets.values() {
-        let accounts: usize = set.targets.values().map(|target| target.accounts.len()).sum();
-        let instances = accounts * regions.len();
-        if instances > MOST_INSTANCES {
-            problems.push(
-                Problem::at(
-                    &policy.targets.ous[0].place,
-                    format!(
-                        "{accounts} accounts × {} Regions are {instances} stack instances; a stack set takes {MOST_INSTANCES}",
-                        regions.len()
-                    ),
-                )
-                .help("Write several policies, each for a part of the OUs or Regions."),
-            );
-        }
-    }
-    Deployment {
-        own_stacks: if own_stacks { own(&patching, &parameters, &patching_tags, ring, &regions) } else { BTreeMap::new() },
-        regions,
-        schedule: lines,
-        home,
-        baselines: OperatingSystem::ALL
-            .into_iter()
-            .map(|system| (system, policy.baselines.get(&system).cloned().unwrap_or(BaselineSource::Aws)))
-            .collect(),
-        stack_sets,
-    }
-}
-
-fn own(
-    template: &Template,
-    parameters: &BTreeMap<String, String>,
-    tags: &BTreeMap<String, String>,
-    ring: &Ring,
-    regions: &BTreeSet<Region>,
-) -> BTreeMap<Region, StackSpec> {
-    regions
-        .iter()
-        .filter_map(|region| {
-            let spec = StackSpec {
-                name: ring.names.own_stacks.get(region)?.clone(),
-                region: region.clone(),
-                template: template.clone(),
-                parameters: parameters.clone(),
-                tags: tags.clone(),
-            };
-            Some((region.clone(), spec))
-        })
-        .collect()
-}
-
-fn tags(
-    policy: &Policy,
-    ring: &Ring,
-    template: &Template,
-    parameters: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    let parts: String = parameters.iter().map(|(key, value)| format!("\n{key}={value}")).collect();
-    let mut tags = policy.tags.clone();
-    tags.extend(policy.owner.iter().map(|owner| (OWNER_TAG.to_owned(), owner.clone())));
-    tags.insert(POLICY_TAG.to_owned(), policy.name.to_string());
-    tags.insert(RING_TAG.to_owned(), ring.name.to_string());
-    tags.insert(DIGEST_TAG.to_owned(), Digest::of(format!("{}{parts}", template.digest())).short().to_owned());
-    tags
-}
-
-/// The organization paths whose principals may read the override object: whole OUs with all below
-/// them, and for single accounts the OUs that they sit in, without what is below.
-fn org_paths(organization: &Organization, cover: &Cover) -> Vec<String> {
-    let path = |ou: &OuId| {
-        let mut parts: Vec<&str> = organization.ancestors(ou).map(OuId::as_str).collect();
-        parts.reverse();
-        format!("{}/{}/", organization.id(), parts.join("/"))
-    };
-    let whole = cover.whole.keys().map(|ou| format!("{}*", path(ou)));
-    let direct: BTreeSet<&OuId> = cover
-        .pinned
-        .values()
-        .flatten()
-        .filter_map(|account| organization.account(account))
-        .map(|account| &account.parent)
-        .collect();
-    whole.chain(direct.into_iter().map(path)).collect()
 }
 
 /// One line for each zone whose clocks change, since runs then move by the local clock.
@@ -483,71 +329,4 @@ fn clock_changes(policy: &Policy, today: Date) -> Vec<String> {
             )
         })
         .collect()
-}
-
-/// The OUs by the ways in which a policy can name them.
-struct Paths<'a> {
-    organization: &'a Organization,
-    paths: BTreeMap<String, &'a OuId>,
-}
-
-impl<'a> Paths<'a> {
-    fn of(organization: &'a Organization) -> Self {
-        let paths = organization.units().map(|unit| (organization.path(&unit.id), &unit.id)).collect();
-        Self { organization, paths }
-    }
-
-    /// All OUs of a name, wherever they are. Case, spaces, `-` and `_` make no difference.
-    fn named(&self, name: &str) -> Vec<OuId> {
-        self.organization
-            .units()
-            .filter(|unit| unit.parent.is_some() && same_name(&unit.name, name))
-            .map(|unit| unit.id.clone())
-            .collect()
-    }
-
-    /// The one OU that is meant.
-    fn find(&self, ou: &At<OuRef>, key: &str, problems: &mut Vec<Problem>) -> Option<OuId> {
-        let nothing = || Problem::at(&ou.place, format!("`{key}`: there is no organizational unit `{}`", ou.value));
-        let problem = match &ou.value {
-            OuRef::Path(path) => match self.paths.get(path) {
-                Some(id) => return Some((*id).clone()),
-                None => nothing().or_nearest(path, self.paths.keys().map(String::as_str)),
-            },
-            OuRef::Id(id) => match self.organization.unit(id) {
-                Some(_) => return Some(id.clone()),
-                None => nothing().help("The ID is of another organization, or the OU has been deleted."),
-            },
-            OuRef::Name(name) => {
-                let exact: Vec<&OuId> = self
-                    .organization
-                    .units()
-                    .filter(|unit| unit.parent.is_some() && unit.name == *name)
-                    .map(|unit| &unit.id)
-                    .collect();
-                match exact.as_slice() {
-                    [id] => return Some((*id).clone()),
-                    [] => nothing().or_nearest(&format!("/{name}"), self.paths.keys().map(String::as_str)),
-                    several => {
-                        let paths: Vec<String> =
-                            several.iter().map(|id| format!("`{}`", self.organization.path(id))).collect();
-                        Problem::at(
-                            &ou.place,
-                            format!("`{key}`: {} organizational units are called `{name}`", several.len()),
-                        )
-                        .help(format!("Name one by its path: {}.", paths.join(", ")))
-                    }
-                }
-            }
-        };
-        problems.push(problem);
-        None
-    }
-}
-
-fn same_name(a: &str, b: &str) -> bool {
-    let plain = |text: &str| -> String {
-        text.chars().filter(|c| !matches!(c, ' ' | '-' | '_')).flat_map(char::to_lowercase).collect()
-    };
-    plain(a) == plain(b)
 }

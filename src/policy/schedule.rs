@@ -33,12 +33,18 @@ const DAYS: [(&str, Weekday); 7] = [
 pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Schedule> {
     let fields =
         fields::map(node, "schedule", &["scan", "install", "timezone"], &["calendars"], problems)?;
-    let scan = fields.need("scan", "scan: daily 01:00", problems).and_then(|node| when(node, "schedule.scan", problems));
-    let install = fields.get("install", problems).map(|node| when(node, "schedule.install", problems));
+    let scan = fields
+        .need("scan", "scan: daily 01:00", problems)
+        .and_then(|node| when(node, "schedule.scan", problems));
+    let install =
+        fields.get("install", problems).map(|node| when(node, "schedule.install", problems));
     if let Some(Some(At { value: When::Rate(_), place })) = &install {
         problems.push(
-            Problem::at(place, "`schedule.install` can't be a rate: it would install as soon as a stack is made")
-                .help("Say when: `sun 02:00`, `daily 03:00` or a cron expression."),
+            Problem::at(
+                place,
+                "`schedule.install` can't be a rate: it would install as soon as a stack is made",
+            )
+            .help("Say when: `sun 02:00`, `daily 03:00` or a cron expression."),
         );
     }
     let timezone = match fields.get("timezone", problems) {
@@ -68,8 +74,11 @@ fn timezone(node: &Node, problems: &mut Vec<Problem>) -> Option<Timezone> {
         }
         name => {
             problems.push(
-                Problem::at(&place, format!("`schedule.timezone` must be `region` or `UTC`, and is `{name}`"))
-                    .or_nearest(name, ["region", "UTC"]),
+                Problem::at(
+                    &place,
+                    format!("`schedule.timezone` must be `region` or `UTC`, and is `{name}`"),
+                )
+                .or_nearest(name, ["region", "UTC"]),
             );
             None
         }
@@ -97,27 +106,38 @@ fn parse_when(text: &str, place: &Place, path: &str) -> Result<When, Problem> {
             ));
     }
     if let Some(inside) = call(trimmed, "rate") {
-        return super::schedule_aws::rate(inside)
-            .map(|()| When::Rate(trimmed.to_owned()))
-            .map_err(|wrong| Problem::at(place, format!("`{path}`: {wrong}")).help("For example `rate(12 hours)`."));
+        return super::schedule_aws::rate(inside).map(|()| When::Rate(trimmed.to_owned())).map_err(
+            |wrong| {
+                Problem::at(place, format!("`{path}`: {wrong}"))
+                    .help("For example `rate(12 hours)`.")
+            },
+        );
     }
     let (day, time) = trimmed.split_once(char::is_whitespace).unwrap_or((trimmed, ""));
     let lower = day.to_ascii_lowercase();
-    if lower == "every" || lower.starts_with("patch-tuesday") || lower.starts_with("last-") || lower.contains('#') {
+    if lower == "every"
+        || lower.starts_with("patch-tuesday")
+        || lower.starts_with("last-")
+        || lower.contains('#')
+    {
         return Err(not_yet(place, &format!("the schedule `{trimmed}`")));
     }
     let weekday = DAYS.iter().find(|(name, _)| *name == lower).map(|(_, weekday)| *weekday);
     if weekday.is_none() && lower != "daily" {
         let problem = Problem::at(place, format!("`{path}`: `{trimmed}` is not a schedule"));
-        let near = super::error::nearest(&lower, ["daily"].into_iter().chain(DAYS.map(|(name, _)| name)));
+        let near =
+            super::error::nearest(&lower, ["daily"].into_iter().chain(DAYS.map(|(name, _)| name)));
         return Err(match near {
-            Some(near) if !time.is_empty() => problem.help(format!("Did you mean `{near} {}`?", time.trim())),
+            Some(near) if !time.is_empty() => {
+                problem.help(format!("Did you mean `{near} {}`?", time.trim()))
+            }
             _ => problem.help(EXAMPLES),
         });
     }
     let time = clock_time(time.trim()).ok_or_else(|| {
-        Problem::at(place, format!("`{path}`: `{}` is not a time of day", time.trim()))
-            .help("Write hours and minutes in two digits each, from 00:00 to 23:59, for example `01:00`.")
+        Problem::at(place, format!("`{path}`: `{}` is not a time of day", time.trim())).help(
+            "Write hours and minutes in two digits each, from 00:00 to 23:59, for example `01:00`.",
+        )
     })?;
     Ok(match weekday {
         Some(weekday) => When::Weekly(weekday, time),
@@ -205,7 +225,12 @@ fn to_utc(time: Time, zone: &TimeZone, today: Date) -> (Time, i64) {
 }
 
 /// The next change of clocks that moves a local schedule, within a year: the day, and what it does.
-pub(super) fn next_shift(when: &When, timezone: Timezone, region: &Region, today: Date) -> Option<(Date, &'static str, &'static str)> {
+pub(super) fn next_shift(
+    when: &When,
+    timezone: Timezone,
+    region: &Region,
+    today: Date,
+) -> Option<(Date, &'static str, &'static str)> {
     if matches!(when, When::Cron(_) | When::Rate(_)) {
         return None;
     }
@@ -214,7 +239,9 @@ pub(super) fn next_shift(when: &When, timezone: Timezone, region: &Region, today
     let before = zone.to_offset(now);
     let change = zone
         .following(now)
-        .take_while(|change| change.timestamp() < now.saturating_add((366 * 24).hours()).unwrap_or(now))
+        .take_while(|change| {
+            change.timestamp() < now.saturating_add((366 * 24).hours()).unwrap_or(now)
+        })
         .find(|change| change.offset() != before)?;
     let day = change.timestamp().to_zoned(zone.clone()).date();
     let shift = if change.offset().seconds() > before.seconds() { "later" } else { "earlier" };
@@ -228,7 +255,8 @@ mod tests {
     fn compiled(when: &str, region: &str, today: &str) -> String {
         let place = Place { line: 1, column: 1, bytes: None };
         let when = parse_when(when, &place, "schedule.scan").unwrap();
-        compile(&when, Timezone::Region, &region.parse().unwrap(), today.parse().unwrap()).expression
+        compile(&when, Timezone::Region, &region.parse().unwrap(), today.parse().unwrap())
+            .expression
     }
 
     #[test]
@@ -249,10 +277,18 @@ mod tests {
     fn the_next_change_of_clocks_is_found_where_there_is_one() {
         let when = When::Daily(Time::constant(1, 0, 0, 0));
         let shift = |region: &str| {
-            next_shift(&when, Timezone::Region, &region.parse().unwrap(), "2026-11-22".parse().unwrap())
+            next_shift(
+                &when,
+                Timezone::Region,
+                &region.parse().unwrap(),
+                "2026-11-22".parse().unwrap(),
+            )
         };
 
-        assert_eq!(shift("eu-west-1"), Some(("2027-03-28".parse().unwrap(), "later", "Europe/Dublin")));
+        assert_eq!(
+            shift("eu-west-1"),
+            Some(("2027-03-28".parse().unwrap(), "later", "Europe/Dublin"))
+        );
         assert_eq!(shift("ap-northeast-1"), None);
     }
 }

@@ -7,7 +7,10 @@ pub(super) fn cron(inside: &str) -> Result<(), String> {
     let mut fields: Vec<&str> = inside.split_whitespace().collect();
     if fields.len() == 7 {
         if fields[0] != "0" {
-            return Err(format!("the seconds of a cron expression must be 0, and are `{}`", fields[0]));
+            return Err(format!(
+                "the seconds of a cron expression must be 0, and are `{}`",
+                fields[0]
+            ));
         }
         fields.remove(0);
     }
@@ -22,13 +25,19 @@ pub(super) fn cron(inside: &str) -> Result<(), String> {
         return Err("an association runs every 30 minutes at most".to_owned());
     }
     if *minute == "*" {
-        return Err("an association runs every 30 minutes at most, and `*` is every minute".to_owned());
+        return Err(
+            "an association runs every 30 minutes at most, and `*` is every minute".to_owned()
+        );
     }
     if *month != "*" {
-        return Err(format!("an association can't be bound to months: write `*` instead of `{month}`"));
+        return Err(format!(
+            "an association can't be bound to months: write `*` instead of `{month}`"
+        ));
     }
     if *year != "*" {
-        return Err(format!("an association can't be bound to years: write `*` instead of `{year}`"));
+        return Err(format!(
+            "an association can't be bound to years: write `*` instead of `{year}`"
+        ));
     }
     if (*day == "?") == (*weekday == "?") {
         return Err("exactly one of day-of-month and day-of-week must be `?`".to_owned());
@@ -61,7 +70,8 @@ fn steps(name: &str, field: &str, most: u8) -> Result<(), String> {
 /// `*`, `SUN`, `1`, `TUE#3`, `3#3` or `3L`.
 fn week_day(field: &str) -> Result<(), String> {
     let day = |text: &str| {
-        DAY_NAMES.contains(&text.to_ascii_uppercase().as_str()) || matches!(text.parse::<u8>(), Ok(1..=7))
+        DAY_NAMES.contains(&text.to_ascii_uppercase().as_str())
+            || matches!(text.parse::<u8>(), Ok(1..=7))
     };
     let right = match field.split_once('#') {
         Some((name, nth)) => day(name) && matches!(nth.parse::<u8>(), Ok(1..=5)),

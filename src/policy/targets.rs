@@ -18,7 +18,8 @@ const MOST_VALUES: usize = 50;
 
 /// Reads the key.
 pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Targets> {
-    let fields = fields::map(node, "targets", &["ous", "regions", "exclude", "nodes"], &[], problems)?;
+    let fields =
+        fields::map(node, "targets", &["ous", "regions", "exclude", "nodes"], &[], problems)?;
     let ous = fields
         .need("ous", "ous: [/Workloads]", problems)
         .map(|node| ou_list(node, "targets.ous", problems));
@@ -102,22 +103,33 @@ fn region_list(node: &Node, problems: &mut Vec<Problem>) -> Vec<At<Region>> {
         }
     }
     if matches!(&node.value, Value::List(items) if items.is_empty()) {
-        problems.push(Problem::at(&node.place, "`targets.regions` is empty, so the policy would cover nothing"));
+        problems.push(Problem::at(
+            &node.place,
+            "`targets.regions` is empty, so the policy would cover nothing",
+        ));
     }
     found
 }
 
-fn exclude(node: &Node, problems: &mut Vec<Problem>) -> (Option<Vec<At<OuRef>>>, Vec<ExcludedAccount>) {
-    let Some(fields) = fields::map(node, "targets.exclude", &["ous", "accounts"], &[], problems) else {
+fn exclude(
+    node: &Node,
+    problems: &mut Vec<Problem>,
+) -> (Option<Vec<At<OuRef>>>, Vec<ExcludedAccount>) {
+    let Some(fields) = fields::map(node, "targets.exclude", &["ous", "accounts"], &[], problems)
+    else {
         return (None, Vec::new());
     };
-    let ous = fields.get("ous", problems).map(|node| ou_list(node, "targets.exclude.ous", problems));
+    let ous =
+        fields.get("ous", problems).map(|node| ou_list(node, "targets.exclude.ous", problems));
     let mut accounts: Vec<ExcludedAccount> = Vec::new();
     if let Some(node) = fields.get("accounts", problems) {
         for item in fields::list(node, "targets.exclude.accounts", problems) {
             let Some(account) = excluded_account(item, problems) else { continue };
             if accounts.iter().any(|other| other.id.value == account.id.value) {
-                problems.push(Problem::at(&account.id.place, format!("the account {} is excluded twice", account.id.value)));
+                problems.push(Problem::at(
+                    &account.id.place,
+                    format!("the account {} is excluded twice", account.id.value),
+                ));
             } else {
                 accounts.push(account);
             }
@@ -140,16 +152,18 @@ fn excluded_account(node: &Node, problems: &mut Vec<Problem>) -> Option<Excluded
         .get("reason", problems)
         .and_then(|node| fields::text(node, "targets.exclude.accounts.reason", problems))
         .map_or_else(String::new, |text| text.value);
-    let until = match until(&fields, problems) {
-        Ok(until) => until,
-        Err(()) => return None,
-    };
+    let Ok(until) = until(&fields, problems) else { return None };
     Some(ExcludedAccount { id: id?, reason, until })
 }
 
-fn until(fields: &Fields<'_>, problems: &mut Vec<Problem>) -> Result<Option<jiff::civil::Date>, ()> {
+fn until(
+    fields: &Fields<'_>,
+    problems: &mut Vec<Problem>,
+) -> Result<Option<jiff::civil::Date>, ()> {
     let Some(node) = fields.get("until", problems) else { return Ok(None) };
-    let Some(text) = fields::text(node, "targets.exclude.accounts.until", problems) else { return Err(()) };
+    let Some(text) = fields::text(node, "targets.exclude.accounts.until", problems) else {
+        return Err(());
+    };
     text.value.parse().map(Some).map_err(|_| {
         problems.push(
             Problem::at(&text.place, format!("`{}` is not a date", text.value))
@@ -170,13 +184,17 @@ fn nodes(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
         );
         return None;
     }
-    let fields = fields::map(node, PATH, &["tags", "resource_group", "instance_ids"], &[], problems)?;
+    let fields =
+        fields::map(node, PATH, &["tags", "resource_group", "instance_ids"], &[], problems)?;
     let mut found: Vec<Option<Nodes>> = Vec::new();
     if let Some(node) = fields.get("tags", problems) {
         found.push(tags(node, problems));
     }
     if let Some(node) = fields.get("resource_group", problems) {
-        found.push(fields::text(node, "targets.nodes.resource_group", problems).map(|group| Nodes::ResourceGroup(group.value)));
+        found.push(
+            fields::text(node, "targets.nodes.resource_group", problems)
+                .map(|group| Nodes::ResourceGroup(group.value)),
+        );
     }
     if let Some(node) = fields.get("instance_ids", problems) {
         found.push(instance_ids(node, problems));
@@ -222,7 +240,10 @@ fn tags(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
                 format!("`{path}` must have 1 to {MOST_VALUES} values, or \"*\""),
             ));
         } else if values.iter().any(|value| value == "*") && values.len() > 1 {
-            problems.push(Problem::at(&value.place, format!("`{path}`: \"*\" stands for every value, so it stands alone")));
+            problems.push(Problem::at(
+                &value.place,
+                format!("`{path}`: \"*\" stands for every value, so it stands alone"),
+            ));
         }
         // `*` means that the key is there, whatever its value.
         let values = if values == ["*"] { Vec::new() } else { values };
@@ -241,7 +262,10 @@ fn instance_ids(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
         if hex.is_some_and(|hex| hex.len() >= 8 && hex.bytes().all(|b| b.is_ascii_hexdigit())) {
             ids.push(id.value);
         } else {
-            problems.push(Problem::at(&id.place, format!("`{}` is not the ID of a node (i-… or mi-…)", id.value)));
+            problems.push(Problem::at(
+                &id.place,
+                format!("`{}` is not the ID of a node (i-… or mi-…)", id.value),
+            ));
         }
     }
     if ids.is_empty() || ids.len() > MOST_VALUES {

@@ -61,7 +61,10 @@ pub fn outcome_text(plan: &Plan, outcome: &Outcome) -> String {
             caution("Stopped.")
         )
     } else {
-        format!("{} {steps}. Run the same command again after mending the causes: it does only what is missing.", bad("Not all is done."))
+        format!(
+            "{} {steps}. Run the same command again after mending the causes: it does only what is missing.",
+            bad("Not all is done.")
+        )
     };
     let _ = writeln!(text, "{}", heading(&last));
     text
@@ -91,9 +94,16 @@ fn reasons(failures: &[InstanceFailure]) -> String {
     by_reason.sort_by_key(|(_, places)| std::cmp::Reverse(places.len()));
     let mut text = String::new();
     for (reason, places) in by_reason {
-        let shown: Vec<String> =
-            places.iter().take(SHOWN).map(|failure| format!("{} {}", failure.account, failure.region)).collect();
-        let more = if places.len() > SHOWN { format!(" and {} more", places.len() - SHOWN) } else { String::new() };
+        let shown: Vec<String> = places
+            .iter()
+            .take(SHOWN)
+            .map(|failure| format!("{} {}", failure.account, failure.region))
+            .collect();
+        let more = if places.len() > SHOWN {
+            format!(" and {} more", places.len() - SHOWN)
+        } else {
+            String::new()
+        };
         let _ = writeln!(text, "  {reason}\n    in {}{more}", shown.join(", "));
     }
     text

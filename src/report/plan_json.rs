@@ -9,7 +9,19 @@ use crate::{
 
 /// The plan as JSON, with every account and every difference.
 pub fn plan_json(plan: &Plan) -> Value {
-    let Plan { policy, owner, rings, steps, blocked, skipped, warnings, coverage, guards, names, digest } = plan;
+    let Plan {
+        policy,
+        owner,
+        rings,
+        steps,
+        blocked,
+        skipped,
+        warnings,
+        coverage,
+        guards,
+        names,
+        digest,
+    } = plan;
     let path = |account| names.parents.get(account).and_then(|unit| names.units.get(unit));
     json!({
         "format_version": FORMAT_VERSION,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     ids::{AccountId, CallAs, OuId},
-    plan::{Action, AccountChange, Change, Difference, Fate, Plan, RingOutline},
+    plan::{AccountChange, Action, Change, Difference, Fate, Plan, RingOutline},
     report::{
         count,
         step_words::{regions, step_words},
@@ -71,7 +71,11 @@ fn ring_text(text: &mut String, ring: &RingOutline) {
                 line.what.to_owned(),
                 line.region.to_string(),
                 line.local.clone(),
-                if line.local.contains(&line.expression) { String::new() } else { format!("= {}", line.expression) },
+                if line.local.contains(&line.expression) {
+                    String::new()
+                } else {
+                    format!("= {}", line.expression)
+                },
             ]
         })
         .collect();
@@ -106,14 +110,28 @@ fn coverage(text: &mut String, plan: &Plan, detail: Detail) {
             // Who loses something is always named.
             (Detail::Folded, Change::Remove) => SHOWN * 4,
             (Detail::Folded, Change::Add | Change::Change) => {
-                if groups.len() > 40 { 0 } else { SHOWN }
+                if groups.len() > 40 {
+                    0
+                } else {
+                    SHOWN
+                }
             }
         };
         for (account, change) in accounts.iter().take(shown) {
-            rows.push(vec![String::new(), format!("  {account}"), name_of(plan, account), what_happens(&[(*account, *change)])]);
+            rows.push(vec![
+                String::new(),
+                format!("  {account}"),
+                name_of(plan, account),
+                what_happens(&[(*account, *change)]),
+            ]);
         }
         if shown > 0 && accounts.len() > shown {
-            rows.push(vec![String::new(), format!("  … and {} more", accounts.len() - shown), String::new(), String::new()]);
+            rows.push(vec![
+                String::new(),
+                format!("  … and {} more", accounts.len() - shown),
+                String::new(),
+                String::new(),
+            ]);
         }
     }
     // Styles come after the columns, which would count them as letters.
@@ -127,7 +145,8 @@ fn coverage(text: &mut String, plan: &Plan, detail: Detail) {
 
 fn path_of<'a>(plan: &'a Plan, account: &AccountId) -> &'a str {
     let unit: Option<&OuId> = plan.names.parents.get(account);
-    unit.and_then(|unit| plan.names.units.get(unit)).map_or("(no longer in the organization)", |path| path)
+    unit.and_then(|unit| plan.names.units.get(unit))
+        .map_or("(no longer in the organization)", |path| path)
 }
 
 fn name_of(plan: &Plan, account: &AccountId) -> String {
@@ -137,7 +156,11 @@ fn name_of(plan: &Plan, account: &AccountId) -> String {
 /// The Regions that accounts get, lose and keep; where they differ, those of any.
 fn what_happens(accounts: &[(&AccountId, &AccountChange)]) -> String {
     let union = |pick: fn(&AccountChange) -> &std::collections::BTreeSet<crate::ids::Region>| {
-        accounts.iter().flat_map(|(_, change)| pick(change)).cloned().collect::<std::collections::BTreeSet<_>>()
+        accounts
+            .iter()
+            .flat_map(|(_, change)| pick(change))
+            .cloned()
+            .collect::<std::collections::BTreeSet<_>>()
     };
     let added = union(|change| &change.added);
     let removed = union(|change| &change.removed);
@@ -155,8 +178,14 @@ fn what_happens(accounts: &[(&AccountId, &AccountChange)]) -> String {
         parts.push(format!("deleted and made anew in {}", regions(&remade)));
     }
     if !kept.is_empty() {
-        let changes = accounts.iter().all(|(_, change)| change.change == Change::Change && change.added.is_empty());
-        parts.push(if changes { format!("~ {}", regions(&kept)) } else { format!("= {}", regions(&kept)) });
+        let changes = accounts
+            .iter()
+            .all(|(_, change)| change.change == Change::Change && change.added.is_empty());
+        parts.push(if changes {
+            format!("~ {}", regions(&kept))
+        } else {
+            format!("= {}", regions(&kept))
+        });
     }
     parts.join("; ")
 }
@@ -169,15 +198,18 @@ fn steps(text: &mut String, plan: &Plan, detail: Detail) {
     let none = Vec::new();
     for step in &plan.steps {
         let (mark, changes): (String, &Vec<Difference>) = match &step.action {
-            Action::CreateStack { .. } | Action::CreateStackSet { .. } | Action::AddInstances { .. } | Action::UploadTemplate { .. } => {
-                (good("+"), &none)
-            }
-            Action::WriteOverrides { replaces: None, .. } => (good("+"), &none),
+            Action::CreateStack { .. }
+            | Action::CreateStackSet { .. }
+            | Action::AddInstances { .. }
+            | Action::UploadTemplate { .. }
+            | Action::WriteOverrides { replaces: None, .. } => (good("+"), &none),
             Action::DeleteStack { .. }
             | Action::EmptyBucket { .. }
             | Action::RemoveInstances { .. }
             | Action::DeleteStackSet { .. } => (bad("-"), &none),
-            Action::WaitForOperation { .. } | Action::WaitForStack { .. } => (" ".to_owned(), &none),
+            Action::WaitForOperation { .. } | Action::WaitForStack { .. } => {
+                (" ".to_owned(), &none)
+            }
             Action::TurnOnManagedExecution { .. } => (caution("~"), &none),
             Action::UpdateStack { changes, .. }
             | Action::UpdateStackSet { changes, .. }
@@ -211,7 +243,11 @@ fn skipped(text: &mut String, plan: &Plan, detail: Detail) {
     if plan.skipped.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{}", heading(&format!("Left out: {}", count(plan.skipped.len(), "account"))));
+    let _ = writeln!(
+        text,
+        "\n{}",
+        heading(&format!("Left out: {}", count(plan.skipped.len(), "account")))
+    );
     let mut groups: BTreeMap<(String, &str), Vec<&Skipped>> = BTreeMap::new();
     for skipped in &plan.skipped {
         groups.entry((skipped.because.to_string(), skipped.ou.as_str())).or_default().push(skipped);

@@ -33,7 +33,9 @@ impl Progress {
         let words = step_words(event.step);
         let what = match &event.kind {
             EventKind::Started => format!("start   {words}"),
-            EventKind::Waiting => format!("wait    {words}: another operation runs on the stack set"),
+            EventKind::Waiting => {
+                format!("wait    {words}: another operation runs on the stack set")
+            }
             EventKind::Operation(id) => format!("runs    {words}: operation {id}"),
             EventKind::Progress { done, failed, total } => {
                 format!("…       {words}: {}", so_far(*done, *failed, *total))
@@ -48,15 +50,20 @@ impl Progress {
                         count(failures.len(), "instance")
                     ),
                     StepEnd::Failed(failure) => format!("{}  {words}: {failure}", bad("FAILED")),
-                    StepEnd::Skipped(cause) => format!("{}    {words}, because {cause} failed", caution("skip")),
+                    StepEnd::Skipped(cause) => {
+                        format!("{}    {words}, because {cause} failed", caution("skip"))
+                    }
                     StepEnd::NotStarted => format!("{}    {words}: not started", caution("stop")),
-                    StepEnd::LeftRunning(_) => format!("{}    {words}: left running at AWS", caution("stop")),
+                    StepEnd::LeftRunning(_) => {
+                        format!("{}    {words}: left running at AWS", caution("stop"))
+                    }
                 }
             }
         };
         let width = self.total.to_string().len();
         let said = self.last.insert(event.step.id.clone(), what.clone());
-        (said.as_ref() != Some(&what)).then(|| format!("[{:>width$}/{}] {what}", self.ended, self.total))
+        (said.as_ref() != Some(&what))
+            .then(|| format!("[{:>width$}/{}] {what}", self.ended, self.total))
     }
 }
 
@@ -103,6 +110,8 @@ fn ended(end: &StepEnd) -> Value {
         StepEnd::Failed(failure) => json!({ "event": "failed", "error": failure.to_string() }),
         StepEnd::Skipped(cause) => because(cause),
         StepEnd::NotStarted => json!({ "event": "not_started" }),
-        StepEnd::LeftRunning(operation) => json!({ "event": "left_running", "operation": operation }),
+        StepEnd::LeftRunning(operation) => {
+            json!({ "event": "left_running", "operation": operation })
+        }
     }
 }

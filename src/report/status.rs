@@ -27,7 +27,9 @@ pub fn status_text(plan: &Plan, rings: &[RingStatus]) -> String {
         };
         let _ = writeln!(text, "  {home}");
         let mut rows: Vec<Vec<String>> = vec![
-            ["Region", "current", "outdated", "failed", "missing", "suspended"].map(str::to_owned).to_vec(),
+            ["Region", "current", "outdated", "failed", "missing", "suspended"]
+                .map(str::to_owned)
+                .to_vec(),
         ];
         for (region, counts) in regions {
             rows.push(vec![
@@ -58,7 +60,10 @@ pub fn status_text(plan: &Plan, rings: &[RingStatus]) -> String {
     let outdated = if plan.is_empty() {
         good("The organization matches the policy.")
     } else {
-        format!("{} `orgpatch plan` shows what.", caution("The organization does not match the policy."))
+        format!(
+            "{} `orgpatch plan` shows what.",
+            caution("The organization does not match the policy.")
+        )
     };
     let _ = writeln!(text, "{outdated}");
     text

@@ -14,11 +14,22 @@ pub fn step_words(step: &Step) -> String {
         Action::WaitForOperation { stack_set, operation } => {
             format!("wait for the operation {operation} of stack set {stack_set}")
         }
-        Action::WaitForStack { region, name } => format!("wait for the running change of stack {name} in {region}"),
-        Action::UploadTemplate { bucket, key, .. } => format!("put the template to s3://{bucket}/{key}"),
-        Action::CreateStack { spec, .. } => format!("create stack {} in {}", spec.name, spec.region),
+        Action::WaitForStack { region, name } => {
+            format!("wait for the running change of stack {name} in {region}")
+        }
+        Action::UploadTemplate { bucket, key, .. } => {
+            format!("put the template to s3://{bucket}/{key}")
+        }
+        Action::CreateStack { spec, .. } => {
+            format!("create stack {} in {}", spec.name, spec.region)
+        }
         Action::UpdateStack { spec, changes, .. } => {
-            format!("update stack {} in {} ({})", spec.name, spec.region, count(changes.len(), "difference"))
+            format!(
+                "update stack {} in {} ({})",
+                spec.name,
+                spec.region,
+                count(changes.len(), "difference")
+            )
         }
         Action::DeleteStack { region, name } => format!("delete stack {name} in {region}"),
         Action::EmptyBucket { bucket } => format!("delete everything in bucket {bucket}"),
@@ -58,7 +69,10 @@ pub fn step_words(step: &Step) -> String {
                 crate::plan::Retain::Keep => ", leaving their stacks behind",
             };
             if targets.accounts.is_empty() {
-                format!("let stack set {stack_set} no longer follow {}", count(targets.ous.len(), "OU"))
+                format!(
+                    "let stack set {stack_set} no longer follow {}",
+                    count(targets.ous.len(), "OU")
+                )
             } else {
                 format!("remove {} from stack set {stack_set}{kept}", extent(targets))
             }
@@ -68,7 +82,11 @@ pub fn step_words(step: &Step) -> String {
 }
 
 fn extent(targets: &InstanceTargets) -> String {
-    format!("{} × {}", count(targets.accounts.len(), "account"), count(targets.regions.len(), "Region"))
+    format!(
+        "{} × {}",
+        count(targets.accounts.len(), "account"),
+        count(targets.regions.len(), "Region")
+    )
 }
 
 /// Regions in a row; many are counted.

@@ -56,5 +56,11 @@ pub(super) fn columns(indent: &str, rows: Vec<Vec<String>>) -> String {
             column.set_padding((0, 2));
         }
     }
-    table.lines().map(|line| format!("{indent}{}\n", line.trim_end())).collect()
+    let mut text = String::new();
+    for line in table.lines() {
+        text.push_str(indent);
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
 }

@@ -161,9 +161,12 @@ impl Operation {
     }
 
     /// What it did, as a listing of that moment shows it.
+    ///
+    /// Accounts that are skipped are left out: AWS has no status for them here, and does not say.
     pub(super) fn results(&self, at: Duration) -> Vec<InstanceResult> {
+        let planned = self.schedule.planned.iter();
         let mut results: Vec<InstanceResult> =
-            self.schedule.planned.iter().map(|planned| result(planned, at)).collect();
+            planned.filter_map(|planned| result(planned, at)).collect();
         results.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
         results
     }
@@ -184,18 +187,14 @@ impl Operation {
     }
 }
 
-fn result(planned: &Planned, at: Duration) -> InstanceResult {
-    let (account, region) = planned.place.clone();
-    if planned.ends > at {
-        return InstanceResult { account, region, status: ResultStatus::Pending, reason: None };
-    }
+fn result(planned: &Planned, at: Duration) -> Option<InstanceResult> {
     let (status, reason) = match &planned.ending {
+        Ending::Skipped => return None,
+        _ if planned.ends > at => (ResultStatus::Pending, None),
         Ending::Succeeded => (ResultStatus::Succeeded, None),
-        Ending::Skipped => {
-            (ResultStatus::Succeeded, Some("Skipped since the account is not active".to_owned()))
-        }
         Ending::Failed(reason) => (ResultStatus::Failed, Some(reason.clone())),
         Ending::Cancelled(reason) => (ResultStatus::Cancelled, Some((*reason).to_owned())),
     };
-    InstanceResult { account, region, status, reason }
+    let (account, region) = planned.place.clone();
+    Some(InstanceResult { account, region, status, reason })
 }

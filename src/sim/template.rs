@@ -73,6 +73,7 @@ pub(super) fn made(
         ("AWS::Region".to_owned(), region.to_string()),
         ("AWS::Partition".to_owned(), region.partition().to_owned()),
         ("AWS::StackName".to_owned(), stack.to_string()),
+        ("AWS::StackId".to_owned(), stack_id(account, region, stack, born)),
         ("AWS::URLSuffix".to_owned(), "amazonaws.com".to_owned()),
     ]);
     let mut scope = Scope::new(&template, names);
@@ -108,6 +109,17 @@ pub(super) fn made(
         .filter_map(|(name, output)| Some((name.clone(), scope.text(output.get("Value")?)?)))
         .collect();
     made
+}
+
+/// The ARN of a stack, with a UUID that is another one for every stack that is made.
+fn stack_id(account: &AccountId, region: &Region, stack: &StackName, born: Duration) -> String {
+    let partition = region.partition();
+    let born = born.as_millis().to_string();
+    let part =
+        |salt| random::fixed(&[account.as_str(), region.as_str(), stack.as_str(), &born, salt]);
+    let hex = format!("{:016x}{:016x}", part("first"), part("second"));
+    let groups = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+    format!("arn:{partition}:cloudformation:{region}:{account}:stack/{stack}/{groups}")
 }
 
 /// A bucket name such as CloudFormation makes up: another one for every stack that is made.

@@ -21,7 +21,10 @@ const SCRIPTS: [(&str, &str); 5] = [
     ("file:scripts/add_remove_tag.py", include_str!("../../templates/scripts/add_remove_tag.py")),
     ("file:scripts/attach_ec2.py", include_str!("../../templates/scripts/attach_ec2.py")),
     ("file:scripts/attach_hybrid.py", include_str!("../../templates/scripts/attach_hybrid.py")),
-    ("file:scripts/remediate_name_tags.py", include_str!("../../templates/scripts/remediate_name_tags.py")),
+    (
+        "file:scripts/remediate_name_tags.py",
+        include_str!("../../templates/scripts/remediate_name_tags.py"),
+    ),
     ("file:scripts/sync_baselines.py", include_str!("../../templates/scripts/sync_baselines.py")),
 ];
 
@@ -84,15 +87,20 @@ pub fn patching(schedules: &BTreeMap<Region, RegionSchedule>, nodes: &Nodes) -> 
         .iter()
         .map(|(region, RegionSchedule { scan, install })| {
             // A mapping's keys must be the same everywhere, so what is never used repeats the scan.
-            (region.to_string(), json!({ "Scan": scan, "Install": install.as_ref().unwrap_or(scan) }))
+            (
+                region.to_string(),
+                json!({ "Scan": scan, "Install": install.as_ref().unwrap_or(scan) }),
+            )
         })
         .collect();
     *place(&mut template, "/Mappings/Schedules") = Value::Object(schedules);
     for association in ["AttachIAMToEc2Instance", "AttachIAMToHybridInstance", "AddRemoveNameTag"] {
-        *place(&mut template, &format!("/Resources/{association}/Properties/Targets")) = automation_targets(nodes);
+        *place(&mut template, &format!("/Resources/{association}/Properties/Targets")) =
+            automation_targets(nodes);
     }
     for association in ["ScanForPatches", "InstallPatches"] {
-        *place(&mut template, &format!("/Resources/{association}/Properties/Targets")) = command_targets(nodes);
+        *place(&mut template, &format!("/Resources/{association}/Properties/Targets")) =
+            command_targets(nodes);
     }
     written(&template)
 }
@@ -103,7 +111,8 @@ pub fn patching(schedules: &BTreeMap<Region, RegionSchedule>, nodes: &Nodes) -> 
 pub fn home(ring: &RingId, org_paths: &[String]) -> Template {
     let mut template = parsed(HOME);
     name_ring_in_keys(&mut template, ring);
-    let statements = place(&mut template, "/Resources/OverrideBucketPolicy/Properties/PolicyDocument/Statement");
+    let statements =
+        place(&mut template, "/Resources/OverrideBucketPolicy/Properties/PolicyDocument/Statement");
     let statement = statements
         .as_array_mut()
         .into_iter()
@@ -148,9 +157,10 @@ pub struct PatchingParameters<'a> {
 /// The parameters of [`patching`], every one.
 pub fn patching_parameters(of: &PatchingParameters<'_>) -> BTreeMap<String, String> {
     let word = |value: bool| if value { "true" } else { "false" }.to_owned();
-    let (bucket, prefix, region) = of.logs.map_or_else(Default::default, |(bucket, prefix, region)| {
-        (bucket.to_string(), prefix.to_owned(), region.to_string())
-    });
+    let (bucket, prefix, region) =
+        of.logs.map_or_else(Default::default, |(bucket, prefix, region)| {
+            (bucket.to_string(), prefix.to_owned(), region.to_string())
+        });
     let (target_type, target_values) = match of.nodes {
         Nodes::All => ("*", json!([])),
         Nodes::Tags(tags) => (
@@ -211,7 +221,9 @@ fn command_targets(nodes: &Nodes) -> Value {
     match nodes {
         Nodes::All => json!([{ "Key": "InstanceIds", "Values": ["*"] }]),
         Nodes::Tags(tags) => tag_targets(tags),
-        Nodes::ResourceGroup(group) => json!([{ "Key": "resource-groups:Name", "Values": [group] }]),
+        Nodes::ResourceGroup(group) => {
+            json!([{ "Key": "resource-groups:Name", "Values": [group] }])
+        }
         Nodes::InstanceIds(ids) => json!([{ "Key": "InstanceIds", "Values": ids }]),
     }
 }

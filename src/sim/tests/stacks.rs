@@ -13,7 +13,10 @@ use crate::{
 
 const HOME: &str = r#"{
   "Parameters": { "RingId": { "Type": "String" }, "Logs": { "Default": "on" } },
-  "Conditions": { "HasLogs": { "Fn::Equals": [{ "Ref": "Logs" }, "on"] } },
+  "Conditions": {
+    "HasLogs": { "Fn::Equals": [{ "Ref": "Logs" }, "on"] },
+    "NoLogs": { "Fn::Not": [{ "Condition": "HasLogs" }] }
+  },
   "Resources": {
     "Bucket": {
       "Type": "AWS::S3::Bucket",
@@ -29,6 +32,7 @@ const HOME: &str = r#"{
     "Arn": { "Value": { "Fn::GetAtt": ["Bucket", "Arn"] } },
     "Url": { "Value": { "Fn::Join": ["/", ["s3:/", { "Ref": "Bucket" }, "key"]] } },
     "Absent": { "Condition": "NoLogs", "Value": "x" },
+    "Stack": { "Value": { "Fn::Select": [1, { "Fn::Split": ["/", { "Ref": "AWS::StackId" }] }] } },
     "Logs": { "Condition": "HasLogs", "Value": { "Fn::If": ["HasLogs", "yes", "no"] } }
   }
 }"#;
@@ -106,6 +110,8 @@ fn a_stack_makes_its_buckets_and_shows_what_it_was_made_from() {
         assert_eq!(text("Name"), Some(bucket().as_str()));
         assert_eq!(text("Arn"), Some(&*format!("arn:aws:s3:::{}", bucket())));
         assert_eq!(text("Url"), Some(&*format!("s3://{}/key", bucket())));
+        assert_eq!(text("Stack"), Some(name().as_str()));
+        assert_eq!(text("Absent"), None);
         assert_eq!(text("Logs"), Some("yes"));
     });
 }

@@ -1,0 +1,46 @@
+# Every target installs what it needs: Rust crates by cargo, Python packages into target/venv, and the
+# emulator of `make e2e` into ORGPATCH_TOOLS, outside of the checkout.
+
+ORGPATCH_TOOLS ?= $(HOME)/.cache/orgpatch-tools
+export ORGPATCH_TOOLS
+
+VENV := target/venv
+PYTHON := $(VENV)/bin/python
+EXAMPLE := src/sim/example-organization.json
+RENDERED := target/rendered
+
+.PHONY: test e2e bench
+
+## Rust tests, then the templates and the documents' Python.
+test: $(VENV)/.installed
+	cargo test --locked
+	$(MAKE) $(RENDERED)
+	ORGPATCH_RENDERED=$(CURDIR)/$(RENDERED) $(PYTHON) -m pytest tests/python -q
+	$(VENV)/bin/ruff check templates tests/python tests/e2e
+	$(VENV)/bin/ruff format --check templates tests/python tests/e2e
+
+## The built binary against an emulator over HTTP: a whole rollout, update, removal, destroy.
+e2e: $(VENV)/.installed
+	tests/e2e/install-emulator
+	cargo build --locked
+	ORGPATCH_BIN=$(CURDIR)/target/debug/orgpatch $(PYTHON) -m pytest tests/e2e -q
+
+## How long a plan takes, on a release build.
+bench:
+	cargo build --release --locked
+	cargo bench --locked
+
+# Templates and parameters of every example policy, as they would be sent.
+.PHONY: $(RENDERED)
+$(RENDERED):
+	rm -rf $(RENDERED)
+	cargo build --locked
+	for policy in policies/*.yaml; do \
+		target/debug/orgpatch render $$policy --org $(EXAMPLE) \
+			--out $(RENDERED)/$$(basename $$policy .yaml) >/dev/null || exit 1; \
+	done
+
+$(VENV)/.installed: tests/python/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
+	touch $@

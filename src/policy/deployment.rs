@@ -1,0 +1,228 @@
+//! What a ring should be: templates filled, parameters, tags, and where they go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+
+use crate::{
+    ids::{AccountId, Digest, OperatingSystem, OuId, Region, StackSetName},
+    state::{
+        BaselineSource, DIGEST_TAG, Deployment, Organization, POLICY_TAG, RING_TAG, Reach, Ring,
+        ScheduleLine, StackSetSpec, StackSpec, Switch, Target, Template,
+    },
+    templates::{self, RegionSchedule},
+};
+
+use super::{
+    cover::Cover,
+    error::Problem,
+    resolve::{OwnStacks, Surroundings},
+    schedule,
+    values::{NewAccounts, Policy, When},
+};
+
+/// The tag that holds a policy's `owner`.
+const OWNER_TAG: &str = "orgpatch:owner";
+
+/// Stack instances of one stack set (CloudFormation quotas page; adjustable).
+const MOST_INSTANCES: usize = 100_000;
+
+/// What a ring should be: rendered templates, and where they go.
+pub(super) fn deployment(
+    policy: &Policy,
+    surroundings: Surroundings<'_>,
+    cover: &Cover,
+    own_stacks: OwnStacks,
+    ring: &Ring,
+    today: Date,
+) -> Result<Deployment, Problem> {
+    let Surroundings { organization, account, .. } = surroundings;
+    let regions: BTreeSet<Region> =
+        policy.targets.regions.iter().map(|region| region.value.clone()).collect();
+    let (schedules, lines) = schedules(policy, &regions, today);
+    let patching = templates::patching(&schedules, &policy.targets.nodes);
+    let parameters = templates::patching_parameters(&templates::PatchingParameters {
+        policy: &policy.name,
+        ring: &ring.id,
+        owner_account: account,
+        installs: policy.schedule.install.is_some(),
+        scans_at_once: matches!(policy.schedule.scan.value, When::Rate(_)),
+        reboot: policy.patching.reboot,
+        concurrency: &policy.patching.concurrency,
+        error_threshold: &policy.patching.error_threshold,
+        attach_policies: policy.iam.attach,
+        permissions_boundary: &policy.iam.permissions_boundary,
+        logs: policy.logs.as_ref().map(|logs| (&logs.bucket, logs.prefix.as_str(), &logs.region)),
+        explorer: policy.explorer,
+        nodes: &policy.targets.nodes,
+    });
+    let home = home(policy, organization, cover, ring);
+    let patching_tags = tags(policy, ring, &patching, &parameters);
+
+    let set = |name: &StackSetName, auto_deployment, reach, targets: &Accounts| StackSetSpec {
+        name: name.clone(),
+        description: format!("Patch policy {}, ring {} (orgpatch)", policy.name, ring.name),
+        template: patching.clone(),
+        parameters: parameters.clone(),
+        tags: patching_tags.clone(),
+        auto_deployment,
+        targets: targets
+            .iter()
+            .map(|(ou, accounts)| (ou.clone(), Target { reach, accounts: accounts.clone() }))
+            .collect(),
+        regions: regions.clone(),
+        preferences: policy.rollout,
+    };
+    let mut whole = cover.whole.clone();
+    let auto_deployment = match policy.new_accounts {
+        NewAccounts::Enroll => Switch::On,
+        NewAccounts::NextApply => {
+            // Without auto-deployment an OU without accounts has nothing to remember.
+            whole.retain(|_, accounts| !accounts.is_empty());
+            Switch::Off
+        }
+    };
+    let whole = set(&ring.names.whole, auto_deployment, Reach::WholeOu, &whole);
+    let pinned = set(&ring.names.pinned, Switch::Off, Reach::NamedAccounts, &cover.pinned);
+    let stack_sets: BTreeMap<StackSetName, StackSetSpec> = [whole, pinned]
+        .into_iter()
+        .filter(|set| !set.targets.is_empty())
+        .map(|set| (set.name.clone(), set))
+        .collect();
+    within_limits(policy, &stack_sets)?;
+    Ok(Deployment {
+        own_stacks: match own_stacks {
+            OwnStacks::Wanted => own(&patching, &parameters, &patching_tags, ring, &regions),
+            OwnStacks::None => BTreeMap::new(),
+        },
+        regions,
+        schedule: lines,
+        home,
+        baselines: OperatingSystem::ALL
+            .into_iter()
+            .map(|system| {
+                (system, policy.baselines.get(&system).cloned().unwrap_or(BaselineSource::Aws))
+            })
+            .collect(),
+        stack_sets,
+    })
+}
+
+/// Accounts by the OU in which they are named.
+type Accounts = BTreeMap<OuId, BTreeSet<AccountId>>;
+
+/// Schedules for State Manager, and lines for people.
+fn schedules(
+    policy: &Policy,
+    regions: &BTreeSet<Region>,
+    today: Date,
+) -> (BTreeMap<Region, RegionSchedule>, Vec<ScheduleLine>) {
+    let mut lines = Vec::new();
+    let mut schedules = BTreeMap::new();
+    for region in regions {
+        let mut compile = |what: &'static str, when: &When| {
+            let compiled = schedule::compile(when, policy.schedule.timezone, region, today);
+            lines.push(ScheduleLine {
+                region: region.clone(),
+                what,
+                expression: compiled.expression.clone(),
+                local: compiled.local,
+            });
+            compiled.expression
+        };
+        let scan = compile("scan", &policy.schedule.scan.value);
+        let install = policy.schedule.install.as_ref().map(|when| compile("install", &when.value));
+        schedules.insert(region.clone(), RegionSchedule { scan, install });
+    }
+    (schedules, lines)
+}
+
+fn home(policy: &Policy, organization: &Organization, cover: &Cover, ring: &Ring) -> StackSpec {
+    let template = templates::home(&ring.id, &org_paths(organization, cover));
+    let boundary = &policy.iam.permissions_boundary;
+    let parameters =
+        templates::home_parameters(&policy.name, &ring.id, organization.id(), boundary);
+    StackSpec {
+        name: ring.names.home_stack.clone(),
+        region: policy.home_region.value.clone(),
+        tags: tags(policy, ring, &template, &parameters),
+        template,
+        parameters,
+    }
+}
+
+/// Refuses more instances than a stack set takes, with the arithmetic.
+fn within_limits(
+    policy: &Policy,
+    stack_sets: &BTreeMap<StackSetName, StackSetSpec>,
+) -> Result<(), Problem> {
+    for set in stack_sets.values() {
+        let accounts: usize = set.targets.values().map(|target| target.accounts.len()).sum();
+        let regions = set.regions.len();
+        let instances = accounts * regions;
+        if instances > MOST_INSTANCES {
+            let message = format!(
+                "{accounts} accounts × {regions} Regions are {instances} stack instances; a stack set takes {MOST_INSTANCES}"
+            );
+            return Err(Problem::at(&policy.targets.ous[0].place, message)
+                .help("Write several policies, each for a part of the OUs or Regions."));
+        }
+    }
+    Ok(())
+}
+
+fn own(
+    template: &Template,
+    parameters: &BTreeMap<String, String>,
+    tags: &BTreeMap<String, String>,
+    ring: &Ring,
+    regions: &BTreeSet<Region>,
+) -> BTreeMap<Region, StackSpec> {
+    regions
+        .iter()
+        .filter_map(|region| {
+            let spec = StackSpec {
+                name: ring.names.own_stacks.get(region)?.clone(),
+                region: region.clone(),
+                template: template.clone(),
+                parameters: parameters.clone(),
+                tags: tags.clone(),
+            };
+            Some((region.clone(), spec))
+        })
+        .collect()
+}
+
+fn tags(
+    policy: &Policy,
+    ring: &Ring,
+    template: &Template,
+    parameters: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let made_from = serde_json::json!([template.digest(), parameters]).to_string();
+    let mut tags = policy.tags.clone();
+    tags.extend(policy.owner.iter().map(|owner| (OWNER_TAG.to_owned(), owner.clone())));
+    tags.insert(POLICY_TAG.to_owned(), policy.name.to_string());
+    tags.insert(RING_TAG.to_owned(), ring.name.to_string());
+    tags.insert(DIGEST_TAG.to_owned(), Digest::of(made_from).short().to_owned());
+    tags
+}
+
+/// The organization paths whose principals may read the override object: whole OUs with all below
+/// them, and for single accounts the OUs that they sit in, without what is below.
+fn org_paths(organization: &Organization, cover: &Cover) -> Vec<String> {
+    let path = |ou: &OuId| {
+        let mut parts: Vec<&str> = organization.ancestors(ou).map(OuId::as_str).collect();
+        parts.reverse();
+        format!("{}/{}/", organization.id(), parts.join("/"))
+    };
+    let whole = cover.whole.keys().map(|ou| format!("{}*", path(ou)));
+    let direct: BTreeSet<&OuId> = cover
+        .pinned
+        .values()
+        .flatten()
+        .filter_map(|account| organization.account(account))
+        .map(|account| &account.parent)
+        .collect();
+    whole.chain(direct.into_iter().map(path)).collect()
+}

@@ -1,0 +1,99 @@
+//! How a policy names OUs, and which one is meant.
+
+use std::collections::BTreeMap;
+
+use crate::{ids::OuId, state::Organization};
+
+use super::{
+    error::Problem,
+    values::{At, OuRef},
+};
+
+/// The OUs by the ways in which a policy can name them.
+pub(super) struct Paths<'a> {
+    organization: &'a Organization,
+    paths: BTreeMap<String, &'a OuId>,
+}
+
+impl<'a> Paths<'a> {
+    pub(super) fn of(organization: &'a Organization) -> Self {
+        let paths =
+            organization.units().map(|unit| (organization.path(&unit.id), &unit.id)).collect();
+        Self { organization, paths }
+    }
+
+    /// All OUs of a name, wherever they are. Case, spaces, `-` and `_` make no difference.
+    pub(super) fn named(&self, name: &str) -> Vec<OuId> {
+        self.organization
+            .units()
+            .filter(|unit| unit.parent.is_some() && same_name(&unit.name, name))
+            .map(|unit| unit.id.clone())
+            .collect()
+    }
+
+    /// The one OU that is meant.
+    pub(super) fn find(
+        &self,
+        ou: &At<OuRef>,
+        key: &str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<OuId> {
+        let nothing = || {
+            Problem::at(
+                &ou.place,
+                format!("`{key}`: there is no organizational unit `{}`", ou.value),
+            )
+        };
+        let problem = match &ou.value {
+            OuRef::Path(path) => match self.paths.get(path) {
+                Some(id) => return Some((*id).clone()),
+                None => nothing().or_nearest(path, self.paths.keys().map(String::as_str)),
+            },
+            OuRef::Id(id) => match self.organization.unit(id) {
+                Some(_) => return Some(id.clone()),
+                None => {
+                    nothing().help("The ID is of another organization, or the OU has been deleted.")
+                }
+            },
+            OuRef::Name(name) => {
+                let exact: Vec<&OuId> = self
+                    .organization
+                    .units()
+                    .filter(|unit| unit.parent.is_some() && unit.name == *name)
+                    .map(|unit| &unit.id)
+                    .collect();
+                match exact.as_slice() {
+                    [id] => return Some((*id).clone()),
+                    [] => nothing()
+                        .or_nearest(&format!("/{name}"), self.paths.keys().map(String::as_str)),
+                    several => {
+                        let paths: Vec<String> = several
+                            .iter()
+                            .map(|id| format!("`{}`", self.organization.path(id)))
+                            .collect();
+                        Problem::at(
+                            &ou.place,
+                            format!(
+                                "`{key}`: {} organizational units are called `{name}`",
+                                several.len()
+                            ),
+                        )
+                        .help(format!("Name one by its path: {}.", paths.join(", ")))
+                    }
+                }
+            }
+        };
+        problems.push(problem);
+        None
+    }
+}
+
+fn same_name(a: &str, b: &str) -> bool {
+    let plain = |text: &str| -> String {
+        text.chars()
+            .filter(|c| !matches!(c, ' ' | '-' | '_'))
+            .flat_map(char::to_lowercase)
+            .collect()
+    };
+    plain(a) == plain(b)
+}
