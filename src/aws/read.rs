@@ -60,12 +60,8 @@ impl CloudRead for Aws {
         self.account.regions().await
     }
 
-    async fn stack_set_names(
-        &self,
-        call_as: CallAs,
-        prefix: &str,
-    ) -> Result<Vec<StackSetName>, CloudError> {
-        self.stack_sets.names(call_as, prefix).await
+    async fn stack_set_names(&self, call_as: CallAs) -> Result<Vec<StackSetName>, CloudError> {
+        self.stack_sets.names(call_as).await
     }
 
     async fn stack_set(

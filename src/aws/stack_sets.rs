@@ -61,11 +61,7 @@ impl StackSets {
         })
     }
 
-    pub(super) async fn names(
-        &self,
-        call_as: CallAs,
-        prefix: &str,
-    ) -> Result<Vec<StackSetName>, CloudError> {
+    pub(super) async fn names(&self, call_as: CallAs) -> Result<Vec<StackSetName>, CloudError> {
         const CALL: &str = "cloudformation:ListStackSets";
         let sets = all_pages(CALL, async |token| {
             let answer = self
@@ -82,10 +78,7 @@ impl StackSets {
             Ok(Page { items: answer.summaries.unwrap_or_default(), next })
         })
         .await?;
-        sets.iter()
-            .filter(|set| set.stack_set_name().is_some_and(|name| name.starts_with(prefix)))
-            .map(|set| name(CALL, "StackSetName", set.stack_set_name()))
-            .collect()
+        sets.iter().map(|set| name(CALL, "StackSetName", set.stack_set_name())).collect()
     }
 
     pub(super) async fn describe(

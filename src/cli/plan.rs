@@ -8,7 +8,7 @@ use crate::{
         world::{self, Look, Wish, World},
     },
     cloud::CloudRead,
-    plan::{BlockReason, Plan},
+    plan::Plan,
     policy::Policy,
     report::{Detail, plan_json, plan_text},
     sim::SimulatedAws,
@@ -52,8 +52,7 @@ async fn show(
 
 /// A plan with holes is not a success, whatever was asked.
 fn exit(plan: &Plan, detailed: bool) -> Exit {
-    let in_the_way =
-        plan.blocked.iter().any(|blocked| matches!(blocked.because, BlockReason::NotOurs(_)));
+    let in_the_way = plan.blocked.iter().any(|blocked| blocked.because.refuses());
     if in_the_way {
         Exit::Refused
     } else if !plan.blocked.is_empty() {

@@ -158,12 +158,8 @@ pub trait CloudRead {
     /// The Regions that exist for this account, and whether each is enabled.
     async fn regions(&self) -> Result<BTreeMap<Region, RegionStatus>, CloudError>;
 
-    /// The names of the active stack sets in the home Region that begin so.
-    async fn stack_set_names(
-        &self,
-        call_as: CallAs,
-        prefix: &str,
-    ) -> Result<Vec<StackSetName>, CloudError>;
+    /// The names of the active stack sets in the home Region.
+    async fn stack_set_names(&self, call_as: CallAs) -> Result<Vec<StackSetName>, CloudError>;
 
     /// One stack set. Strongly consistent.
     async fn stack_set(

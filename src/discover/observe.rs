@@ -9,10 +9,13 @@ use crate::{
     discover::AT_A_TIME,
     ids::{BaselineId, CallAs, OperatingSystem, StackSetName},
     state::{
-        Baseline, BaselineSeen, BaselineSource, Desired, OVERRIDE_KEY, Observed, OverrideSeen,
-        Seen, Sought, StackSetSeen,
+        Baseline, BaselineSeen, BaselineSource, ConflictCheck, Desired, OVERRIDE_KEY, Observed,
+        OverrideSeen, Seen, Sought, StackSetSeen,
     },
 };
+
+/// How the stack sets of Quick Setup's patch policies begin.
+const QUICK_SETUP: &str = "AWS-QuickSetup-PatchPolicy-";
 
 /// What has to be looked at for a policy.
 pub fn sought(desired: &Desired) -> Sought {
@@ -31,7 +34,13 @@ pub fn sought(desired: &Desired) -> Sought {
             );
         }
     }
-    Sought { stack_set_prefix: format!("orgpatch-{}-", desired.policy), stacks, buckets, baselines }
+    let stack_set_prefixes = match desired.conflict_check {
+        ConflictCheck::Off => vec![format!("orgpatch-{}-", desired.policy)],
+        ConflictCheck::Error | ConflictCheck::Warn => {
+            vec!["orgpatch-".to_owned(), QUICK_SETUP.to_owned()]
+        }
+    };
+    Sought { stack_set_prefixes, stacks, buckets, baselines }
 }
 
 /// Looks at all of it. Whatever can't be read is unknown, with its reason.
@@ -50,7 +59,7 @@ pub async fn observe(cloud: &impl CloudRead, call_as: CallAs, sought: &Sought) -
         .buffered(AT_A_TIME)
         .collect::<BTreeMap<_, _>>();
     let (stack_sets, stacks, overrides, baselines) = future::join4(
-        stack_sets(cloud, call_as, &sought.stack_set_prefix),
+        stack_sets(cloud, call_as, &sought.stack_set_prefixes),
         stacks,
         overrides,
         baselines(cloud, &sought.baselines),
@@ -81,12 +90,15 @@ fn understood(object: Seen<Object>) -> Seen<OverrideSeen> {
 async fn stack_sets(
     cloud: &impl CloudRead,
     call_as: CallAs,
-    prefix: &str,
+    prefixes: &[String],
 ) -> Seen<BTreeMap<StackSetName, Seen<StackSetSeen>>> {
-    let names = match cloud.stack_set_names(call_as, prefix).await {
+    let names = match cloud.stack_set_names(call_as).await {
         Ok(names) => names,
         Err(error) => return Seen::Unknown(error.to_string()),
     };
+    let sought =
+        |name: &StackSetName| prefixes.iter().any(|prefix| name.as_str().starts_with(prefix));
+    let names = names.into_iter().filter(sought);
     let sets = stream::iter(names)
         .map(|name| async move {
             let set = seen(stack_set(cloud, call_as, &name).await);

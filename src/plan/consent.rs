@@ -2,7 +2,7 @@
 
 use crate::{
     ids::PolicyName,
-    plan::{BlockReason, Blocked, Change, Flaw, Plan, check},
+    plan::{Blocked, Change, Flaw, Plan, check},
 };
 
 /// What the user said.
@@ -128,12 +128,8 @@ impl Plan {
                 });
             }
         }
-        let in_the_way: Vec<Blocked> = self
-            .blocked
-            .iter()
-            .filter(|blocked| matches!(blocked.because, BlockReason::NotOurs(_)))
-            .cloned()
-            .collect();
+        let in_the_way: Vec<Blocked> =
+            self.blocked.iter().filter(|blocked| blocked.because.refuses()).cloned().collect();
         if !in_the_way.is_empty() {
             return Err(Refusal::InTheWay(in_the_way));
         }

@@ -9,6 +9,7 @@
 //! (retries, waits, page sizes) belongs in `apply` or `aws`.
 
 mod check;
+mod conflict;
 mod consent;
 mod coverage;
 mod difference;

@@ -6,6 +6,7 @@ use crate::{
     ids::{BucketName, Digest, StackSetName},
     plan::{
         Action, BlockReason, Blocked, Fate, Plan, RingOutline, Step, StepId, Steps, TemplateSource,
+        conflict::conflicts,
         coverage::coverage,
         home::{plan_home, plan_home_removal},
         own_stacks::plan_own_stacks,
@@ -40,6 +41,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
         }
         all_steps.extend(steps.list);
     }
+    conflicts(desired, observed, &mut all_blocked, &mut warnings);
     all_blocked.sort();
     all_blocked.dedup();
     let coverage = coverage(desired, observed, &all_steps);

@@ -317,9 +317,19 @@ pub enum BlockReason {
     Missing(String),
     /// It is in a state from which only a person can bring it back.
     Stuck(String),
+    /// It is another policy's, and patches the same nodes.
+    Conflict(String),
 }
 
 impl BlockReason {
+    /// Whether it stands in the way of everything, so that nothing is changed at all.
+    pub fn refuses(&self) -> bool {
+        match self {
+            Self::NotOurs(_) | Self::Conflict(_) => true,
+            Self::Unknown(_) | Self::Missing(_) | Self::Stuck(_) => false,
+        }
+    }
+
     /// What the reader can do about it.
     pub fn help(&self) -> &'static str {
         match self {
@@ -330,6 +340,9 @@ impl BlockReason {
                 "Nothing was assumed about it. Mend the cause (often a missing permission) and run the same command again."
             }
             Self::Missing(_) => "Correct the policy, or create what it names.",
+            Self::Conflict(_) => {
+                "Exclude the OUs or accounts from one of the two policies, target nodes by tags that exclude each other, or set `checks.conflicts` to `warn`."
+            }
             Self::Stuck(_) => {
                 "Bring it back by hand in the CloudFormation console, then run the same command again."
             }
@@ -340,7 +353,10 @@ impl BlockReason {
 impl fmt::Display for BlockReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotOurs(text) | Self::Missing(text) | Self::Stuck(text) => f.write_str(text),
+            Self::NotOurs(text)
+            | Self::Missing(text)
+            | Self::Stuck(text)
+            | Self::Conflict(text) => f.write_str(text),
             Self::Unknown(text) => write!(f, "it could not be read: {text}"),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     ids::Region,
-    state::{Guards, Preferences, RegionPace, Switch},
+    state::{ConflictCheck, Guards, Preferences, RegionPace, Switch},
     templates::{PermissionsBoundary, Reboot},
 };
 
@@ -17,7 +17,7 @@ use super::{
     values::{At, Iam, Logs, ManagementAccount, NewAccounts, Patching, Policy},
 };
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 17] = [
     "version",
     "name",
     "owner",
@@ -32,10 +32,12 @@ const KEYS: [&str; 15] = [
     "iam",
     "logs",
     "explorer",
+    "checks",
     "guards",
+    "tags",
 ];
 
-const LATER: [&str; 4] = ["rings", "approve", "exceptions", "checks"];
+const LATER: [&str; 3] = ["rings", "approve", "exceptions"];
 
 const SWITCH: [(&str, Switch); 2] = [("true", Switch::On), ("false", Switch::Off)];
 
@@ -57,8 +59,7 @@ pub fn parse(file: &str, text: &str) -> Result<Policy, Problems> {
 }
 
 fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Policy> {
-    let known: Vec<&'static str> = KEYS.into_iter().chain(["tags"]).collect();
-    let fields = fields::map(node, "", &known, &LATER, problems)?;
+    let fields = fields::map(node, "", &KEYS, &LATER, problems)?;
     version(&fields, problems);
     let name = fields
         .need("name", "name: linux-weekly", problems)
@@ -119,6 +120,8 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         problems,
         guards,
     );
+    let conflict_check =
+        or_default(&fields, "checks", ConflictCheck::Error, problems, conflict_check);
     let tags = or_default(&fields, "tags", BTreeMap::new(), problems, tags);
 
     let (home_region, targets) = (home_region?, targets?);
@@ -140,6 +143,7 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         logs: logs?,
         explorer: explorer?,
         guards: guards?,
+        conflict_check: conflict_check?,
         tags: tags?,
     })
 }
@@ -364,6 +368,18 @@ fn guards(node: &Node, problems: &mut Vec<Problem>) -> Option<Guards> {
         fields::number(node, "guards.max_changed_accounts", 0..=100_000, problems).map(Some)
     });
     Some(Guards { max_removed_accounts: removed?, max_changed_accounts: changed? })
+}
+
+fn conflict_check(node: &Node, problems: &mut Vec<Problem>) -> Option<ConflictCheck> {
+    let fields = fields::map(node, "checks", &["conflicts"], &[], problems)?;
+    or_default(&fields, "conflicts", ConflictCheck::Error, problems, |node, problems| {
+        let choices = [
+            ("error", ConflictCheck::Error),
+            ("warn", ConflictCheck::Warn),
+            ("off", ConflictCheck::Off),
+        ];
+        fields::choice(node, "checks.conflicts", &choices, problems)
+    })
 }
 
 fn tags(node: &Node, problems: &mut Vec<Problem>) -> Option<BTreeMap<String, String>> {

@@ -151,6 +151,8 @@ pub(super) fn choice<T: Copy>(
 ) -> Option<T> {
     // `true` and `false` are words here too.
     let word = match &node.value {
+        // What YAML reads as false may have been written `off`.
+        Value::Bool(false) if choices.iter().any(|(name, _)| *name == "off") => "off".to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Text(word) => word.clone(),
         _ => {

@@ -77,6 +77,7 @@ pub fn names(policy: &Policy, surroundings: Surroundings<'_>) -> Desired {
             home_region: policy.home_region.value.clone(),
         },
         guards: policy.guards,
+        conflict_check: policy.conflict_check,
         rings: vec![Ring { name: ring, id, names, deployment: None }],
         skipped: Vec::new(),
         warnings: Vec::new(),

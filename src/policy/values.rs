@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     ids::{AccountId, BucketName, OperatingSystem, OuId, PolicyName, Region},
-    state::{BaselineSource, Guards, Preferences, Switch},
+    state::{BaselineSource, ConflictCheck, Guards, Preferences, Switch},
     templates::{Nodes, PermissionsBoundary, Reboot},
 };
 
@@ -52,6 +52,8 @@ pub struct Policy {
     pub explorer: Switch,
     /// How much may change without a further word.
     pub guards: Guards,
+    /// What is made of other policies on the same nodes.
+    pub conflict_check: ConflictCheck,
     /// Tags of everything that is made.
     pub tags: BTreeMap<String, String>,
 }

@@ -56,6 +56,8 @@ pub struct Desired {
     pub owner: Owner,
     /// How much may change without a further word.
     pub guards: Guards,
+    /// What is made of other policies on the same nodes.
+    pub conflict_check: ConflictCheck,
     /// The rings, in the order in which they are rolled out.
     pub rings: Vec<Ring>,
     /// Accounts that get nothing, each with its reason.
@@ -88,6 +90,17 @@ pub struct Guards {
     pub max_removed_accounts: usize,
     /// Accounts that may be touched at all; no limit where there is none.
     pub max_changed_accounts: Option<usize>,
+}
+
+/// What is made of other patch policies that reach the same nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConflictCheck {
+    /// They keep the plan from being carried out.
+    Error,
+    /// They are said.
+    Warn,
+    /// Nobody looks.
+    Off,
 }
 
 /// One ring: what it is called, and what it should be, if it should be at all.

@@ -41,8 +41,9 @@ impl<T> Seen<T> {
 /// What to look for on behalf of one policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sought {
-    /// Stack sets whose names begin so are looked at: ours, and those that took our names.
-    pub stack_set_prefix: String,
+    /// Stack sets whose names begin so are looked at: ours, those that took our names, and those that may
+    /// patch the same nodes.
+    pub stack_set_prefixes: Vec<String>,
     /// Stacks in the owner account.
     pub stacks: BTreeSet<(Region, StackName)>,
     /// Buckets whose override object is read.

@@ -90,13 +90,8 @@ pub(crate) fn organization(text: &str) -> Organization {
             });
         }
     }
-    Organization::new(
-        parsed("o-exampleorgid"),
-        parsed(MANAGEMENT),
-        units.into_values(),
-        accounts,
-    )
-    .unwrap()
+    Organization::new(parsed("o-exampleorgid"), parsed(MANAGEMENT), units.into_values(), accounts)
+        .unwrap()
 }
 
 fn unit(path: &str) -> Unit {
@@ -335,7 +330,9 @@ pub(crate) fn plain(text: &str) -> String {
 pub(crate) fn assert_reads(name: &str, text: &str) {
     let filters = vec![
         (r"orgpatch-[0-9a-f]{32}", "[operation]"),
-        (r"\b[0-9a-f]{12}\b", "[digest]"),
+        (r"(Digest|text) [0-9a-f]{12}", "$1 [digest]"),
+        (r"templates/[0-9a-f]{12}", "templates/[digest]"),
+        (r"(orgpatch:digest): [0-9a-f]{12} → [0-9a-f]{12}", "$1: [before] → [after]"),
     ];
     insta::with_settings!({
         filters => filters,

@@ -99,7 +99,7 @@ fn only_who_may_speak_for_the_organization_is_heard() {
 
     assert_eq!(run(aws.trusted_access(AS)), Ok(TrustedAccess::Enabled));
     assert_eq!(run(aws.trusted_access(other)), Ok(TrustedAccess::NotDelegated));
-    let refused = run(aws.stack_set_names(other, "")).unwrap_err();
+    let refused = run(aws.stack_set_names(other)).unwrap_err();
     assert_eq!(refused.kind, CloudErrorKind::Refused);
 
     let mut snapshot = example_snapshot();
@@ -107,7 +107,7 @@ fn only_who_may_speak_for_the_organization_is_heard() {
     snapshot.call_as = other;
     let delegated = SimulatedAws::new(snapshot);
     assert_eq!(run(delegated.trusted_access(other)), Ok(TrustedAccess::Enabled));
-    assert_eq!(run(delegated.stack_set_names(other, "")), Ok(Vec::new()));
+    assert_eq!(run(delegated.stack_set_names(other)), Ok(Vec::new()));
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn a_call_that_was_made_later_may_land_first() {
             };
             let mut all: FuturesUnordered<_> = (0..8).map(call).collect();
             while all.next().await.is_some() {}
-            aws.stack_set_names(CallAs::ManagementAccount, "set-").await.unwrap()
+            aws.stack_set_names(CallAs::ManagementAccount).await.unwrap()
         });
         landed.into_inner()
     };
