@@ -223,7 +223,7 @@ fn stack_name(text: &str) -> bool {
 
 name! {
     /// An S3 bucket's name, at most 63 characters.
-    BucketName, "a bucket name", |text| {
+    BucketName, "a bucket name (3 to 63 of a-z, 0-9, . and -)", |text| {
         (3..=63).contains(&text.len())
             && all(text, |b| lower_or_digit(b) || b == b'-' || b == b'.')
             && text.bytes().next().is_some_and(lower_or_digit)

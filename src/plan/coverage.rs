@@ -82,8 +82,8 @@ pub(super) fn coverage(desired: &Desired, observed: &Observed, steps: &[Step]) -
             _ => None,
         });
         for ((account, region), instance) in &set.instances {
-            if instance.status == InstanceStatus::SkippedSuspended
-                && !desired.names.active.contains(account)
+            // Who can't be entered keeps what it has, unless a step gives it up.
+            if !desired.names.active.contains(account) && !is_removed(steps, name, account, region)
             {
                 continue;
             }
@@ -124,6 +124,18 @@ pub(super) fn coverage(desired: &Desired, observed: &Observed, steps: &[Step]) -
     Coverage {
         accounts: sides.into_iter().map(|(account, sides)| (account, judged(sides))).collect(),
     }
+}
+
+/// Whether a step deletes this instance.
+fn is_removed(steps: &[Step], set: &StackSetName, account: &AccountId, region: &Region) -> bool {
+    steps.iter().any(|step| match &step.action {
+        Action::RemoveInstances { stack_set, targets, .. } => {
+            stack_set == set
+                && targets.accounts.contains(account)
+                && targets.regions.contains(region)
+        }
+        _ => false,
+    })
 }
 
 /// The management account's own stacks.

@@ -31,12 +31,31 @@ pub(super) fn of_maps(
     keys.into_iter()
         .filter(|key| !key.starts_with("aws:") && !key.starts_with("AWS::"))
         .filter(|key| before.get(*key) != after.get(*key))
-        .map(|key| Difference {
-            what: format!("{kind} {key}"),
-            before: before.get(key).map(|text| shown(text)),
-            after: after.get(key).map(|text| shown(text)),
+        .flat_map(|key| {
+            let what = format!("{kind} {key}");
+            let (before, after) = (before.get(key), after.get(key));
+            structured(&what, before, after).unwrap_or_else(|| {
+                let shown = |text: Option<&String>| text.map(|text| shown(text));
+                vec![Difference { what, before: shown(before), after: shown(after) }]
+            })
         })
         .collect()
+}
+
+/// The differences of two values that are JSON maps or lists in themselves.
+fn structured(
+    what: &str,
+    before: Option<&String>,
+    after: Option<&String>,
+) -> Option<Vec<Difference>> {
+    let parsed = |text: &String| {
+        serde_json::from_str::<Value>(text)
+            .ok()
+            .filter(|value| value.is_object() || value.is_array())
+    };
+    let mut differences = Vec::new();
+    of_values(what, &parsed(before?)?, &parsed(after?)?, &mut differences);
+    Some(differences)
 }
 
 /// The differences of two templates. One that is not JSON was not written by orgpatch.
@@ -93,12 +112,36 @@ fn of_values(path: &str, before: &Value, after: &Value, differences: &mut Vec<Di
             }
         }
         _ if before == after => {}
+        (Value::Array(old), Value::Array(new)) if of_texts(old) && of_texts(new) => {
+            let only = |list: &[Value], other: &[Value]| {
+                list.iter()
+                    .filter(|item| !other.contains(item))
+                    .map(value_shown)
+                    .collect::<Vec<_>>()
+            };
+            let gone = only(old, new).into_iter().map(|item| (Some(item), None));
+            let added = only(new, old).into_iter().map(|item| (None, Some(item)));
+            differences.extend(gone.chain(added).map(|(before, after)| Difference {
+                what: path.to_owned(),
+                before,
+                after,
+            }));
+        }
+        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
+            for (number, (old, new)) in old.iter().zip(new).enumerate() {
+                of_values(&format!("{path}[{number}]"), old, new, differences);
+            }
+        }
         _ => differences.push(Difference {
             what: path.to_owned(),
             before: Some(value_shown(before)),
             after: Some(value_shown(after)),
         }),
     }
+}
+
+fn of_texts(list: &[Value]) -> bool {
+    list.iter().all(Value::is_string)
 }
 
 fn value_shown(value: &Value) -> String {

@@ -10,7 +10,7 @@ use crate::{
         coverage::coverage,
         home::{plan_home, plan_home_removal},
         own_stacks::plan_own_stacks,
-        stack_set::{SetPlan, blocked, plan_stack_set},
+        stack_set::{Scope, SetPlan, blocked, plan_stack_set},
     },
     state::{Desired, Observed, Ownership, Ring, Seen, StackSetSeen, Template},
 };
@@ -123,11 +123,12 @@ fn plan_ring(
         None => (TemplateSource::Inline, ready),
     };
 
+    let scope = Scope { names: &desired.names, deployment: ring.deployment.as_ref() };
     let mut set_plans: Vec<SetPlan> = Vec::new();
     for (name, have) in &sets {
         let want = ring.deployment.as_ref().and_then(|deployment| deployment.stack_sets.get(name));
         let after = if want.is_some() { &ready } else { &BTreeSet::new() };
-        let set_plan = plan_stack_set(steps, name, want, *have, &template, &desired.names, after);
+        let set_plan = plan_stack_set(steps, name, want, *have, &template, scope, after);
         for (account, region) in &set_plan.inoperable {
             warnings.push(format!(
                 "the instance of {name} in account {account}, {region}, is INOPERABLE and is left out of every operation: delete it with --retain-stacks, then its stack by hand, and apply again"

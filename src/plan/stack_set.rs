@@ -9,8 +9,8 @@ use crate::{
         TemplateSource, difference,
     },
     state::{
-        InstanceSeen, InstanceStatus, Names, Preferences, Reach, RegionPace, Retain, StackSetSeen,
-        StackSetSpec, Switch,
+        Deployment, InstanceSeen, InstanceStatus, Names, Preferences, Reach, RegionPace, Retain,
+        StackSetSeen, StackSetSpec, Switch,
     },
 };
 
@@ -52,6 +52,27 @@ impl Chain<'_, '_> {
     }
 }
 
+/// What a stack set's plan needs to know of everything around it.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    /// What is known of accounts and OUs.
+    pub(super) names: &'a Names,
+    /// What the ring should be; none where it should be gone.
+    pub(super) deployment: Option<&'a Deployment>,
+}
+
+impl Scope<'_> {
+    /// Whether the ring covers an account in a Region, through whichever stack set.
+    fn covers(self, account: &AccountId, region: &Region) -> bool {
+        self.deployment.is_some_and(|deployment| {
+            deployment.stack_sets.values().any(|set| {
+                set.regions.contains(region)
+                    && set.targets.values().any(|target| target.accounts.contains(account))
+            })
+        })
+    }
+}
+
 /// Plans one stack set that is there, is wanted, or both.
 pub(super) fn plan_stack_set(
     steps: &mut Steps<'_>,
@@ -59,7 +80,7 @@ pub(super) fn plan_stack_set(
     want: Option<&StackSetSpec>,
     have: Option<&StackSetSeen>,
     template: &TemplateSource,
-    names: &Names,
+    scope: Scope<'_>,
     after: &BTreeSet<StepId>,
 ) -> SetPlan {
     let mut chain = Chain {
@@ -86,8 +107,8 @@ pub(super) fn plan_stack_set(
                 };
                 chain.push(&id, action, &format!("a {} operation runs already", operation.action));
             }
-            let removals = removals(want, have, names);
-            remove(&mut chain, &removals, want, &mut plan);
+            let removals = removals(want, have, scope.names);
+            remove(&mut chain, &removals, want, scope, &mut plan);
             match want {
                 Some(want) => {
                     update(&mut chain, want, have, &removals, template, &mut plan);
@@ -229,13 +250,25 @@ fn remove(
     chain: &mut Chain<'_, '_>,
     removal: &Removal,
     want: Option<&StackSetSpec>,
+    scope: Scope<'_>,
     plan: &mut SetPlan,
 ) {
     let preferences = want.map_or(REMOVAL, |want| want.preferences);
-    let because = if want.is_some() {
-        "the policy does not cover these any more"
-    } else {
-        "the policy has no use for this stack set any more"
+    let reason = |targets: &InstanceTargets| {
+        let again = targets
+            .accounts
+            .iter()
+            .filter(|account| targets.regions.iter().any(|region| scope.covers(account, region)))
+            .count();
+        if want.is_none() && again == 0 {
+            "the policy has no use for this stack set any more"
+        } else if again == 0 {
+            "the policy does not cover these any more"
+        } else if again == targets.accounts.len() {
+            "they are made anew, since they have to be named through another OU or stack set"
+        } else {
+            "some are not covered any more, the others are made anew through another OU or stack set"
+        }
     };
     // Single accounts first: what can't be entered must be gone before its OU is deleted as a whole.
     let mut single: BTreeMap<(Retain, &BTreeSet<Region>), Named> = BTreeMap::new();
@@ -264,8 +297,8 @@ fn remove(
                 regions: regions.clone(),
             };
             let because = match retain {
-                Retain::Delete => because,
-                Retain::Keep => "these accounts can't be entered, so their stacks are left behind",
+                Retain::Delete => reason(&targets),
+                Retain::Keep => "these accounts can't be entered any more",
             };
             push(chain, targets, retain, because);
         }
@@ -290,6 +323,7 @@ fn remove(
                 accounts: accounts.clone(),
                 regions: regions.clone(),
             };
+            let because = reason(&targets);
             push(chain, targets, Retain::Delete, because);
         }
     }

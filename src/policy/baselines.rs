@@ -35,7 +35,9 @@ pub(super) fn read(
         let path = format!("baselines.{system}");
         match &value.value {
             Value::List(_) | Value::Map(_) => {
-                problems.push(not_yet(&value.place, &format!("`{path}` as rules")));
+                let what = format!("`{path}` as rules");
+                let instead = "Make a patch baseline in the home Region and write its ID (pb-…), or write `aws`.";
+                problems.push(not_yet(&value.place, &what, instead));
             }
             Value::Text(text) if text == "aws" => {
                 sources.insert(system, BaselineSource::Aws);

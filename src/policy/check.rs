@@ -256,7 +256,7 @@ fn rate_control(
         problems.push(
             Problem::at(
                 &node.place,
-                format!("`{path}` must be a number or a percentage from {least}, and is `{text}`"),
+                format!("`{path}` must be a number from {least}, or a percentage from {least}% to 100%, and is `{text}`"),
             )
             .help("For example `10` or `10%`."),
         );

@@ -102,20 +102,19 @@ impl Problems {
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.list {
-            let mut title = Level::ERROR.primary_title(problem.message.as_str()).elements(
-                problem.place.as_ref().and_then(Place::range).map(|bytes| {
-                    Snippet::source(self.text.as_ref())
-                        .path(self.file.as_ref())
-                        .annotation(AnnotationKind::Primary.span(bytes))
-                }),
-            );
-            if problem.place.as_ref().and_then(Place::range).is_none() {
-                let place = problem.place.as_ref().map_or_else(
-                    || self.file.to_string(),
-                    |p| format!("{}:{}:{}", self.file, p.line, p.column),
-                );
-                title = title.element(annotate_snippets::Origin::path(place));
-            }
+            let Some(bytes) = problem.place.as_ref().and_then(Place::range) else {
+                // There is no line to show.
+                writeln!(f, "error: {}\n --> {}", problem.message, self.file)?;
+                if let Some(help) = &problem.help {
+                    writeln!(f, "help: {help}")?;
+                }
+                writeln!(f)?;
+                continue;
+            };
+            let snippet = Snippet::source(self.text.as_ref())
+                .path(self.file.as_ref())
+                .annotation(AnnotationKind::Primary.span(bytes));
+            let title = Level::ERROR.primary_title(problem.message.as_str()).element(snippet);
             let mut groups: Vec<Group<'_>> = vec![title];
             if let Some(help) = &problem.help {
                 groups.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));

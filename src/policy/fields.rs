@@ -18,6 +18,8 @@ pub(super) struct Fields<'a> {
     entries: &'a [(Key, Node)],
     place: &'a Place,
     path: &'static str,
+    /// Keys that a misspelled one probably means, and that are therefore not missing too.
+    meant: Vec<&'static str>,
 }
 
 /// Reads a map that may have these keys. `later` are keys of the language that are not supported yet.
@@ -32,28 +34,36 @@ pub(super) fn map<'a>(
         problems.push(wrong_kind(node, path, "a map of keys"));
         return None;
     };
+    let mut meant = Vec::new();
     for (key, _) in entries {
         if known.contains(&key.name.as_str()) {
             continue;
         }
         problems.push(if later.contains(&key.name.as_str()) {
-            not_yet(&key.place, &format!("the key `{}`", key.name))
+            not_yet(
+                &key.place,
+                &format!("the key `{}`", key.name),
+                "Leave it out for now; a later version will take it.",
+            )
         } else {
             let place = if path.is_empty() { "a policy".to_owned() } else { format!("`{path}`") };
             let problem = Problem::at(&key.place, format!("unknown key `{}` in {place}", key.name));
             match super::error::nearest(&key.name, known.iter().chain(later).copied()) {
-                Some(near) => problem.help(format!("Did you mean `{near}`?")),
+                Some(near) => {
+                    meant.extend(known.iter().find(|key| **key == near));
+                    problem.help(format!("Did you mean `{near}`?"))
+                }
                 None => problem.help(format!("The keys here are {}.", known.join(", "))),
             }
         });
     }
-    Some(Fields { entries, place: &node.place, path })
+    Some(Fields { entries, place: &node.place, path, meant })
 }
 
-/// The problem of something that the language has and this version does not.
-pub(super) fn not_yet(place: &Place, what: &str) -> Problem {
+/// The problem of something that the language has and this version does not, with what to write instead.
+pub(super) fn not_yet(place: &Place, what: &str, instead: &str) -> Problem {
     Problem::at(place, format!("{what} is not supported yet by this version of orgpatch"))
-        .help("Leave it out for now. The policy language has it, and a later version will take it.")
+        .help(instead)
 }
 
 impl<'a> Fields<'a> {
@@ -77,17 +87,28 @@ impl<'a> Fields<'a> {
         example: &str,
         problems: &mut Vec<Problem>,
     ) -> Option<&'a Node> {
-        if !self.entries.iter().any(|(name, _)| name.name == key) {
-            problems.push(
-                Problem::at(self.place, format!("`{}` is missing", self.full(key)))
-                    .help(format!("Add it, for example: `{example}`")),
-            );
-            return None;
-        }
-        self.get(key, problems)
+        let entry = self.entries.iter().find(|(name, _)| name.name == key);
+        let problem = match entry {
+            Some((_, node)) if !matches!(node.value, Value::Null) => return Some(node),
+            Some((name, _)) => {
+                Problem::at(&name.place, format!("`{}` has no value", self.full(key)))
+                    .help(format!("Give it one, for example: `{example}`"))
+            }
+            None if self.meant.contains(&key) => return None,
+            None => Problem::at(self.place, format!("`{}` is missing", self.full(key)))
+                .help(format!("Add it, for example: `{example}`")),
+        };
+        problems.push(problem);
+        None
     }
 
-    /// All entries, for maps whose keys are not ours to name.
+    /// Whether one of these keys is there, or a misspelled one that probably means one of them.
+    pub(super) fn has_any(&self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| self.meant.contains(key))
+            || self.entries.iter().any(|(name, _)| keys.contains(&name.name.as_str()))
+    }
+
+    /// The full name of a key.
     pub(super) fn full(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
@@ -151,8 +172,6 @@ pub(super) fn choice<T: Copy>(
 ) -> Option<T> {
     // `true` and `false` are words here too.
     let word = match &node.value {
-        // What YAML reads as false may have been written `off`.
-        Value::Bool(false) if choices.iter().any(|(name, _)| *name == "off") => "off".to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Text(word) => word.clone(),
         _ => {
@@ -193,11 +212,19 @@ where
 {
     match &node.value {
         Value::Int(number) if bounds.contains(number) => T::try_from(*number).ok(),
-        _ => {
-            problems.push(wrong_kind(
-                node,
-                path,
-                &format!("a whole number from {} to {}", bounds.start(), bounds.end()),
+        other => {
+            let found = match other {
+                Value::Int(number) => format!("{number}"),
+                Value::Float => "a number that is not whole".to_owned(),
+                other => other.kind().to_owned(),
+            };
+            problems.push(Problem::at(
+                &node.place,
+                format!(
+                    "`{path}` must be a whole number from {} to {}, and is {found}",
+                    bounds.start(),
+                    bounds.end()
+                ),
             ));
             None
         }

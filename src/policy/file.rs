@@ -71,35 +71,53 @@ pub(super) fn read(text: &str) -> Result<Node, Problem> {
         return Err(Problem::of_file("the file is empty")
             .help("The README shows the shortest useful policy."));
     }
-    serde_saphyr::from_str::<Node>(text).map_err(|error| not_yaml(&error, text))
+    // `yes`, `on` and their like are texts: a policy has real booleans.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options::<Node>(text, options)
+        .map_err(|error| not_yaml(&error, text))
 }
 
 fn not_yaml(error: &serde_saphyr::Error, text: &str) -> Problem {
     let error = error.without_snippet();
     let place = error.location().filter(|location| location.line() > 0).map(|l| place(l, text));
-    let message = error.to_string();
-    // The place is shown with the line; saying it twice only makes the message harder to read.
-    let message = message
-        .strip_prefix("error: ")
-        .unwrap_or(&message)
-        .split_once(": ")
-        .filter(|(head, _)| head.starts_with("line "))
-        .map_or(message.as_str(), |(_, rest)| rest)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let star = place.as_ref().and_then(|place| {
-        let line = text.lines().nth(usize::try_from(place.line).ok()?.checked_sub(1)?)?;
-        (line.contains(": *") || line.contains(": @") || line.contains("- *")).then_some(())
-    });
-    let problem = Problem { place, message, help: None };
-    if star.is_some() {
-        problem
-            .help("In YAML a `*` at the beginning means something else: put the value in quotes.")
-    } else {
-        problem
+    let said = plain(&error.to_string());
+    if let Some(key) = said.strip_prefix("duplicate mapping key: ") {
+        let key = key.split(", set ").next().unwrap_or(key);
+        return Problem {
+            place,
+            message: format!("the key `{key}` stands here twice"),
+            help: None,
+        }
+        .help("Take one of the two out.");
     }
+    if said.starts_with("multiple YAML documents") {
+        let message = "the file has more than one document (`---`)".to_owned();
+        return Problem { place, message, help: None }
+            .help("One file is one policy: write two files.");
+    }
+    let help = place.as_ref().and_then(|place| special_character(place, text)).map(|character| {
+        format!("In YAML a `{character}` at the beginning means something else: put the value in quotes.")
+    });
+    Problem { place, message: format!("this is not YAML: {said}"), help }
+}
+
+/// The first line of the library's message, without the place, which is shown with the line.
+fn plain(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    let line = match line.split_once(": ") {
+        Some((head, rest)) if head.starts_with("line ") => rest,
+        _ => line,
+    };
+    line.split(" at line ").next().unwrap_or(line).to_owned()
+}
+
+/// The character that YAML took for something else, if the line has a value that begins with one.
+fn special_character(place: &Place, text: &str) -> Option<char> {
+    let line = text.lines().nth(usize::try_from(place.line).ok()?.checked_sub(1)?)?;
+    ['*', '@', '&', '%', '`'].into_iter().find(|character| {
+        [": ", "- ", "[", ", "].iter().any(|before| line.contains(&format!("{before}{character}")))
+    })
 }
 
 fn place(location: serde_saphyr::Location, text: &str) -> Place {
@@ -107,9 +125,23 @@ fn place(location: serde_saphyr::Location, text: &str) -> Place {
     let bytes = span.byte_offset().zip(span.byte_len()).and_then(|(offset, length)| {
         let start = usize::try_from(offset).ok()?;
         let end = start.checked_add(usize::try_from(length).ok()?)?;
-        (end <= text.len()).then_some((start, end))
+        (end <= text.len() && end > start).then_some((start, end))
     });
+    let bytes = bytes.or_else(|| character_at(location.line(), location.column(), text));
     Place { line: location.line(), column: location.column(), bytes }
+}
+
+/// The bytes of the character at a line and column; those of the line's end, where it is behind that.
+fn character_at(line: u64, column: u64, text: &str) -> Option<(usize, usize)> {
+    let number = usize::try_from(line).ok()?.checked_sub(1)?;
+    let start: usize = text.split_inclusive('\n').take(number).map(str::len).sum();
+    let line = text.get(start..)?.lines().next()?;
+    let column = usize::try_from(column).ok()?.checked_sub(1)?;
+    let (offset, length) = line
+        .char_indices()
+        .nth(column)
+        .map_or((line.len(), 0), |(offset, c)| (offset, c.len_utf8()));
+    Some((start + offset, start + offset + length))
 }
 
 fn place_of<T>(spanned: &Spanned<T>) -> Place {

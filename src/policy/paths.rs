@@ -64,8 +64,7 @@ impl<'a> Paths<'a> {
                     .collect();
                 match exact.as_slice() {
                     [id] => return Some((*id).clone()),
-                    [] => nothing()
-                        .or_nearest(&format!("/{name}"), self.paths.keys().map(String::as_str)),
+                    [] => self.or_nearest_name(nothing(), name),
                     several => {
                         let paths: Vec<String> = several
                             .iter()
@@ -85,6 +84,21 @@ impl<'a> Paths<'a> {
         };
         problems.push(problem);
         None
+    }
+}
+
+impl Paths<'_> {
+    /// Adds the path of the OU whose name is nearest, or equal but for its spelling.
+    fn or_nearest_name(&self, problem: Problem, name: &str) -> Problem {
+        let names = self.organization.units().filter(|unit| unit.parent.is_some());
+        let near = super::error::nearest(name, names.map(|unit| unit.name.as_str()));
+        let unit = near.and_then(|near| self.organization.units().find(|unit| unit.name == near));
+        match unit {
+            Some(unit) => {
+                problem.help(format!("Did you mean `{}`?", self.organization.path(&unit.id)))
+            }
+            None => problem.help("Name it by its path, for example `/Workloads/Prod`."),
+        }
     }
 }
 

@@ -217,7 +217,8 @@ fn excluded(
             for ou in ous {
                 if let OuRef::Name(name) = &ou.value {
                     let found = tree.named(name);
-                    if found.is_empty() {
+                    // The two names of the default are often written out to be sure.
+                    if found.is_empty() && !EXCLUDED_BY_DEFAULT.contains(&name.as_str()) {
                         warnings.push(format!(
                             "`targets.exclude.ous` names `{name}`, and no OU is called so"
                         ));

@@ -61,15 +61,25 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Schedule>
 
 fn timezone(node: &Node, problems: &mut Vec<Problem>) -> Option<Timezone> {
     if matches!(node.value, super::file::Value::Map(_)) {
-        problems.push(not_yet(&node.place, "a time zone for each Region"));
+        let what = "a time zone for each Region";
+        problems.push(not_yet(
+            &node.place,
+            what,
+            "Write `region` (each Region's own zone) or `UTC`.",
+        ));
         return None;
     }
     let At { value, place } = fields::text(node, "schedule.timezone", problems)?;
     match value.as_str() {
         "region" => Some(Timezone::Region),
         "UTC" => Some(Timezone::Utc),
-        name if TimeZone::get(name).is_ok() => {
-            problems.push(not_yet(&place, &format!("the time zone `{name}`")));
+        name if !name.eq_ignore_ascii_case("UTC") && TimeZone::get(name).is_ok() => {
+            let what = format!("the time zone `{name}`");
+            problems.push(not_yet(
+                &place,
+                &what,
+                "Write `region` (each Region's own zone) or `UTC`.",
+            ));
             None
         }
         name => {
@@ -115,12 +125,8 @@ fn parse_when(text: &str, place: &Place, path: &str) -> Result<When, Problem> {
     }
     let (day, time) = trimmed.split_once(char::is_whitespace).unwrap_or((trimmed, ""));
     let lower = day.to_ascii_lowercase();
-    if lower == "every"
-        || lower.starts_with("patch-tuesday")
-        || lower.starts_with("last-")
-        || lower.contains('#')
-    {
-        return Err(not_yet(place, &format!("the schedule `{trimmed}`")));
+    if let Some(instead) = later_form(&lower) {
+        return Err(not_yet(place, &format!("the schedule `{trimmed}`"), instead));
     }
     let weekday = DAYS.iter().find(|(name, _)| *name == lower).map(|(_, weekday)| *weekday);
     if weekday.is_none() && lower != "daily" {
@@ -128,14 +134,21 @@ fn parse_when(text: &str, place: &Place, path: &str) -> Result<When, Problem> {
         let near =
             super::error::nearest(&lower, ["daily"].into_iter().chain(DAYS.map(|(name, _)| name)));
         return Err(match near {
+            _ if lower.contains(['-', ',']) => problem
+                .help("A schedule names one day, or `daily`. Several days need a policy each."),
             Some(near) if !time.is_empty() => {
                 problem.help(format!("Did you mean `{near} {}`?", time.trim()))
             }
             _ => problem.help(EXAMPLES),
         });
     }
-    let time = clock_time(time.trim()).ok_or_else(|| {
-        Problem::at(place, format!("`{path}`: `{}` is not a time of day", time.trim())).help(
+    let time = time.trim();
+    if time.is_empty() {
+        return Err(Problem::at(place, format!("`{path}`: `{trimmed}` has no time of day"))
+            .help(format!("For example `{trimmed} 02:00`.")));
+    }
+    let time = clock_time(time).ok_or_else(|| {
+        Problem::at(place, format!("`{path}`: `{time}` is not a time of day")).help(
             "Write hours and minutes in two digits each, from 00:00 to 23:59, for example `01:00`.",
         )
     })?;
@@ -143,6 +156,25 @@ fn parse_when(text: &str, place: &Place, path: &str) -> Result<When, Problem> {
         Some(weekday) => When::Weekly(weekday, time),
         None => When::Daily(time),
     })
+}
+
+/// What to write for now instead of a form of the language that is not supported yet.
+fn later_form(first_word: &str) -> Option<&'static str> {
+    if first_word == "every" {
+        Some(
+            "Write a rate, for example `rate(4 hours)`, which begins when a stack is made; or `cron(0 0/4 * * ? *)`, in UTC.",
+        )
+    } else if first_word.starts_with("patch-tuesday") || first_word.contains('#') {
+        Some(
+            "A cron expression says it in UTC, for example `cron(0 2 ? * TUE#3 *)` for the third Tuesday.",
+        )
+    } else if first_word.starts_with("last-") {
+        Some(
+            "A cron expression says it in UTC, for example `cron(0 2 ? * 1L *)` for the last Sunday.",
+        )
+    } else {
+        None
+    }
 }
 
 const EXAMPLES: &str = "Write `daily 01:00`, `sun 02:00`, `cron(…)` or `rate(…)`.";
@@ -180,9 +212,8 @@ fn zone(timezone: Timezone, region: &Region) -> (&'static str, TimeZone) {
 pub(super) fn compile(when: &When, timezone: Timezone, region: &Region, today: Date) -> Compiled {
     let (zone_name, zone) = zone(timezone, region);
     match when {
-        When::Cron(text) | When::Rate(text) => {
-            Compiled { expression: text.clone(), local: format!("{text} UTC") }
-        }
+        When::Cron(text) => Compiled { expression: text.clone(), local: format!("{text} UTC") },
+        When::Rate(text) => Compiled { expression: text.clone(), local: text.clone() },
         When::Daily(time) => {
             let (utc, _) = to_utc(*time, &zone, today);
             Compiled {

@@ -166,8 +166,11 @@ fn until(
     };
     text.value.parse().map(Some).map_err(|_| {
         problems.push(
-            Problem::at(&text.place, format!("`{}` is not a date", text.value))
-                .help("Write year, month and day: `2027-01-31`."),
+            Problem::at(
+                &text.place,
+                format!("`targets.exclude.accounts.until`: `{}` is not a date", text.value),
+            )
+            .help("Write year, month and day: `2027-01-31`."),
         );
     })
 }
@@ -202,6 +205,9 @@ fn nodes(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
     if found.len() == 1 {
         return found.pop().flatten();
     }
+    if found.is_empty() && fields.has_any(&["tags", "resource_group", "instance_ids"]) {
+        return None;
+    }
     problems.push(Problem::at(
         &node.place,
         format!("`{PATH}` must have exactly one of `tags`, `resource_group` and `instance_ids`"),
@@ -226,6 +232,7 @@ fn tags(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
     let before = problems.len();
     for (key, value) in entries {
         let path = format!("{PATH}.{}", key.name);
+        let so_far = problems.len();
         let values: Vec<String> = match &value.value {
             Value::List(items) => items
                 .iter()
@@ -234,6 +241,9 @@ fn tags(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
                 .collect(),
             _ => fields::text(value, &path, problems).map(|text| text.value).into_iter().collect(),
         };
+        if problems.len() > so_far {
+            continue;
+        }
         if values.is_empty() || values.len() > MOST_VALUES {
             problems.push(Problem::at(
                 &value.place,
@@ -268,7 +278,7 @@ fn instance_ids(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
             ));
         }
     }
-    if ids.is_empty() || ids.len() > MOST_VALUES {
+    if problems.len() == before && (ids.is_empty() || ids.len() > MOST_VALUES) {
         problems.push(Problem::at(
             &node.place,
             format!("`{PATH}` has {} IDs; State Manager takes 1 to {MOST_VALUES}", ids.len()),

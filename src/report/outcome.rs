@@ -20,6 +20,7 @@ pub fn outcome_text(plan: &Plan, outcome: &Outcome) -> String {
     let steps: BTreeMap<&StepId, &Step> = plan.steps.iter().map(|step| (&step.id, step)).collect();
     let mut text = String::new();
     let mut done = 0;
+    let mut in_part = 0;
     let mut failed = String::new();
     for (id, end) in &outcome.steps {
         let Some(step) = steps.get(id) else { continue };
@@ -27,8 +28,13 @@ pub fn outcome_text(plan: &Plan, outcome: &Outcome) -> String {
             StepEnd::Done => done += 1,
             StepEnd::DoneInPart(failures) => {
                 done += 1;
-                let _ = writeln!(failed, "{} {}", caution("part"), step_words(step));
+                in_part += 1;
+                let _ = writeln!(failed, "{} {}", caution("in part"), step_words(step));
                 failed.push_str(&reasons(failures));
+                let _ = writeln!(
+                    failed,
+                    "  help: No more failed than `rollout.tolerate` allows, so the rest went on. Mend the cause in those accounts, then run the same command again."
+                );
             }
             StepEnd::Failed(failure) => {
                 let _ = writeln!(failed, "{} {}", bad("failed"), step_words(step));
@@ -51,8 +57,11 @@ pub fn outcome_text(plan: &Plan, outcome: &Outcome) -> String {
         let _ = writeln!(failed, "  help: {}", blocked.because.help());
     }
     text.push_str(&failed);
-    let total = outcome.steps.len();
-    let steps = format!("{done} of {} done", count(total, "step"));
+    let total = count(outcome.steps.len(), "step");
+    let steps = match in_part {
+        0 => format!("{done} of {total} done"),
+        _ => format!("{done} of {total} done, {in_part} of them in part"),
+    };
     let last = if outcome.is_complete() && plan.blocked.is_empty() {
         format!("{} {steps}.", good("Applied."))
     } else if outcome.is_interrupted() {
@@ -60,10 +69,16 @@ pub fn outcome_text(plan: &Plan, outcome: &Outcome) -> String {
             "{} {steps}. What runs at AWS goes on. Run the same command again to go on: it looks first, and does only what is missing.",
             caution("Stopped.")
         )
+    } else if outcome.steps.is_empty() {
+        format!(
+            "{} {} blocked. Run the same command again after mending the causes.",
+            bad("Nothing was done."),
+            count(plan.blocked.len(), "thing")
+        )
     } else {
         format!(
             "{} {steps}. Run the same command again after mending the causes: it does only what is missing.",
-            bad("Not all is done.")
+            bad("Not everything is done.")
         )
     };
     let _ = writeln!(text, "{}", heading(&last));

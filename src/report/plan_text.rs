@@ -246,7 +246,7 @@ fn skipped(text: &mut String, plan: &Plan, detail: Detail) {
     let _ = writeln!(
         text,
         "\n{}",
-        heading(&format!("Left out: {}", count(plan.skipped.len(), "account")))
+        heading(&format!("Skipped: {}", count(plan.skipped.len(), "account")))
     );
     let mut groups: BTreeMap<(String, &str), Vec<&Skipped>> = BTreeMap::new();
     for skipped in &plan.skipped {
@@ -302,6 +302,10 @@ fn warnings(text: &mut String, plan: &Plan) {
 fn last_line(plan: &Plan) -> String {
     let counted = |change| plan.coverage.count(change);
     let skipped = plan.skipped.len();
+    let blocked = match plan.blocked.len() {
+        0 => String::new(),
+        number => format!(", {}", bad(&format!("{number} blocked"))),
+    };
     if plan.is_empty() {
         return format!(
             "\n{} {} unchanged, {skipped} skipped.",
@@ -310,7 +314,7 @@ fn last_line(plan: &Plan) -> String {
         );
     }
     format!(
-        "\n{} {} to add, {} to change, {} to remove, {} unchanged, {skipped} skipped. Digest {}.",
+        "\n{} {} to add, {} to change, {} to remove, {} unchanged, {skipped} skipped{blocked}. Digest {}.",
         heading("Plan:"),
         count(counted(Change::Add), "account"),
         counted(Change::Change),

@@ -371,7 +371,7 @@ impl fmt::Display for SkipReason {
             }
             Self::NotActive { state } => write!(f, "the account is {state}"),
             Self::ManagementAccount => {
-                f.write_str("the management account (StackSets never reach it; `management_account: include` covers it)")
+                f.write_str("the management account, which StackSets never reach (see `management_account` in the policy)")
             }
             Self::NotTargeted => f.write_str("not below any of the targets"),
         }

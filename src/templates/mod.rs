@@ -86,10 +86,10 @@ pub fn patching(schedules: &BTreeMap<Region, RegionSchedule>, nodes: &Nodes) -> 
     let schedules: Map<String, Value> = schedules
         .iter()
         .map(|(region, RegionSchedule { scan, install })| {
-            // A mapping's keys must be the same everywhere, so what is never used repeats the scan.
+            // A mapping's keys must be the same everywhere, also where nothing is installed.
             (
                 region.to_string(),
-                json!({ "Scan": scan, "Install": install.as_ref().unwrap_or(scan) }),
+                json!({ "Scan": scan, "Install": install.as_deref().unwrap_or("none") }),
             )
         })
         .collect();

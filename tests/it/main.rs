@@ -1,9 +1,11 @@
 //! The promises of orgpatch, one module each. All of it runs without a network, a clock and a pause.
 #![allow(clippy::unwrap_used, reason = "a test that meets something unexpected should end there")]
 
+mod arbitrary;
 mod architecture;
 mod bad_policies;
 mod builders;
+mod convergence;
 mod fake_http;
 
 mod stories;

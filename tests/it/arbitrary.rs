@@ -1,0 +1,222 @@
+//! Random organizations and policies, over few names so that what was and what shall be overlap.
+
+use std::collections::BTreeSet;
+
+use orgpatch::state::{Account, AccountState, Organization};
+use proptest::{
+    collection::vec,
+    option,
+    prelude::*,
+    sample::{select, subsequence},
+    test_runner::RngSeed,
+};
+
+use crate::builders::{Stage, account_id, organization, ou_id};
+
+const NAMES: [&str; 5] = ["Workloads", "Prod", "Data", "Suspended", "Policy Staging"];
+const REGIONS: [&str; 3] = ["ap-northeast-1", "eu-west-1", "us-east-1"];
+const ACCOUNTS: usize = 6;
+
+/// 64 cases, the same ones in every run; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` change that.
+pub(crate) fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 64;
+    }
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(20_261_122);
+    }
+    config
+}
+
+/// Where an account sits, and whether it is active.
+#[derive(Clone, Debug)]
+pub(crate) struct Seat {
+    pub(crate) path: String,
+    pub(crate) state: AccountState,
+}
+
+impl Seat {
+    fn is_active(&self) -> bool {
+        self.state == AccountState::Active
+    }
+}
+
+/// A tree, and the seats of its accounts at two times.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    /// The paths of all OUs, `/` first.
+    pub(crate) paths: Vec<String>,
+    /// The accounts' seats at first.
+    pub(crate) before: Vec<Seat>,
+    /// Their seats later.
+    pub(crate) after: Vec<Seat>,
+}
+
+impl World {
+    /// The organization as it is at first.
+    pub(crate) fn organization(&self) -> Organization {
+        let mut text = self.paths[1..].join("\n");
+        for (index, seat) in self.before.iter().enumerate() {
+            let state = if seat.is_active() { "active" } else { "suspended" };
+            text.push_str(&format!("\n{}  account-{index}({state})", seat.path));
+        }
+        organization(&text)
+    }
+}
+
+/// A tree of at most four levels below the root.
+fn any_paths() -> impl Strategy<Value = Vec<String>> {
+    vec(vec(select(&NAMES[..]), 1..=4), 1..=5).prop_map(|chains| {
+        let mut paths = BTreeSet::from(["/".to_owned()]);
+        for chain in chains {
+            for depth in 1..=chain.len() {
+                paths.insert(format!("/{}", chain[..depth].join("/")));
+            }
+        }
+        paths.into_iter().collect()
+    })
+}
+
+fn any_seat(paths: Vec<String>) -> impl Strategy<Value = Seat> {
+    let state = prop_oneof![4 => Just(AccountState::Active), 1 => Just(AccountState::Suspended)];
+    (select(paths), state).prop_map(|(path, state)| Seat { path, state })
+}
+
+/// What a policy asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    ous: Vec<String>,
+    regions: Vec<&'static str>,
+    excluded_ous: Option<Vec<String>>,
+    /// By their numbers.
+    pub(crate) excluded_accounts: Vec<usize>,
+    new_accounts: &'static str,
+    management_account: &'static str,
+    scan: &'static str,
+    install: Option<&'static str>,
+    ubuntu: &'static str,
+    pace: &'static str,
+}
+
+impl Wanted {
+    /// The policy file.
+    pub(crate) fn text(&self) -> String {
+        let quoted = |names: &[String]| {
+            names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+        };
+        let ids: Vec<String> = self
+            .excluded_accounts
+            .iter()
+            .map(|number| account_id(number + 1).to_string())
+            .collect();
+        let excluded_ous = self
+            .excluded_ous
+            .as_ref()
+            .map_or_else(String::new, |ous| format!("ous: [{}], ", quoted(ous)));
+        let install = self.install.map_or_else(String::new, |when| format!("  install: {when}\n"));
+        format!(
+            "version: 1\nname: weekly\nhome_region: ap-northeast-1\n\
+             targets:\n  ous: [{}]\n  regions: [{}]\n  exclude: {{ {excluded_ous}accounts: [{}] }}\n\
+             schedule:\n  scan: {}\n{install}\
+             new_accounts: {}\nmanagement_account: {}\nbaselines: {{ ubuntu: {} }}\nrollout: {}\n",
+            quoted(&self.ous),
+            self.regions.join(", "),
+            quoted(&ids),
+            self.scan,
+            self.new_accounts,
+            self.management_account,
+            self.ubuntu,
+            self.pace,
+        )
+    }
+
+    /// Whether an account in this seat is meant: said anew here, so that it repeats no fault of the planner's.
+    pub(crate) fn covers(&self, number: usize, seat: &Seat) -> bool {
+        seat.is_active()
+            && !self.excluded_accounts.contains(&number)
+            && self.ous.iter().any(|ou| is_in(&seat.path, ou))
+            && !self.is_excluded(&seat.path)
+    }
+
+    fn is_excluded(&self, path: &str) -> bool {
+        let default = ["Suspended".to_owned(), "Policy Staging".to_owned()];
+        let excluded = self.excluded_ous.as_deref().unwrap_or(&default);
+        excluded.iter().any(|name| match name.strip_prefix('/') {
+            Some(_) => is_in(path, name),
+            None => path.split('/').any(|part| part == name),
+        })
+    }
+
+    /// How many Regions an account that is covered has stacks in.
+    pub(crate) fn regions(&self) -> usize {
+        self.regions.len()
+    }
+}
+
+/// Whether an OU is another one, or below it.
+fn is_in(path: &str, ou: &str) -> bool {
+    ou == "/" || path == ou || path.strip_prefix(ou).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn any_wanted(paths: &[String]) -> impl Strategy<Value = Wanted> + use<> {
+    let excluded: Vec<String> =
+        paths[1..].iter().map(String::as_str).chain(NAMES).map(str::to_owned).collect();
+    let most = paths.len().min(3);
+    (
+        (
+            subsequence(paths.to_vec(), 1..=most),
+            subsequence(REGIONS.to_vec(), 1..=3),
+            option::of(subsequence(excluded, 0..=2)),
+            prop_oneof![2 => Just(Vec::new()), 1 => subsequence((0..ACCOUNTS).collect::<Vec<_>>(), 1..=2)],
+        ),
+        (
+            select(&["enroll", "next_apply"][..]),
+            select(&["exclude", "include"][..]),
+            select(&["daily 01:00", "daily 04:00", "rate(12 hours)"][..]),
+            option::of(select(&["sun 02:00", "sat 22:00"][..])),
+            select(&["aws", "pb-0a1b2c3d4e5f60718"][..]),
+            select(&[
+                "{}",
+                "{ accounts: 100%, tolerate: 0% }",
+                "{ accounts: 1%, tolerate: 0%, regions: sequential }",
+            ][..]),
+        ),
+    )
+        .prop_map(|(targets, rest)| {
+            let (ous, regions, excluded_ous, excluded_accounts) = targets;
+            let (new_accounts, management_account, scan, install, ubuntu, pace) = rest;
+            Wanted {
+                ous,
+                regions,
+                excluded_ous,
+                excluded_accounts,
+                new_accounts,
+                management_account,
+                scan,
+                install,
+                ubuntu,
+                pace,
+            }
+        })
+}
+
+/// A world, the policy in it, and the policy that follows.
+pub(crate) fn any_world() -> impl Strategy<Value = (World, Wanted, Wanted)> {
+    any_paths().prop_flat_map(|paths| {
+        let seats = || vec(any_seat(paths.clone()), ACCOUNTS);
+        (Just(paths.clone()), seats(), seats(), any_wanted(&paths), any_wanted(&paths)).prop_map(
+            |(paths, before, after, first, second)| (World { paths, before, after }, first, second),
+        )
+    })
+}
+
+/// Seats one account; auto-deployment follows.
+pub(crate) fn seat(stage: &Stage, number: usize, seat: &Seat) {
+    stage.aws.add_account(Account {
+        id: account_id(number + 1),
+        name: format!("account-{number}"),
+        parent: ou_id(&seat.path),
+        state: seat.state.clone(),
+    });
+}
