@@ -6,6 +6,7 @@ mod architecture;
 mod bad_policies;
 mod builders;
 mod convergence;
+mod exclusion;
 mod fake_http;
 
 mod stories;
