@@ -50,7 +50,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 CloudErrorKind::Busy => {
                     self.tell(step, EventKind::Waiting);
                     if !self.pause(pauses.next()).await {
-                        return Ok(Progress::LeftRunning(None));
+                        return Ok(Progress::NotBegun);
                     }
                 }
                 // The answer was lost. If the call took effect, the operation is there.
@@ -65,6 +65,20 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         }
         self.tell(step, EventKind::Operation(&operation));
         self.follow(step, name, &operation, total).await
+    }
+
+    /// Waits for the end of an operation that somebody else began. What came of it the next plan will see.
+    pub(super) async fn see_out(
+        &self,
+        step: &Step,
+        name: &StackSetName,
+        operation: &OperationId,
+    ) -> Result<Progress, StepFailure> {
+        match self.follow(step, name, operation, 0).await {
+            Err(StepFailure::Instances { .. } | StepFailure::Stopped(_)) => Ok(Progress::Done),
+            Ok(Progress::DoneInPart(_)) => Ok(Progress::Done),
+            other => other,
+        }
     }
 
     /// Waits for the end of an operation.
@@ -193,7 +207,11 @@ pub(super) struct Pauses {
 
 impl Pauses {
     pub(super) fn of(operation: &OperationId) -> Self {
-        Self { next: FIRST_PAUSE, seed: Digest::of(operation.as_str()), number: 0 }
+        Self::beginning_with(FIRST_PAUSE, operation)
+    }
+
+    pub(super) fn beginning_with(first: Duration, operation: &OperationId) -> Self {
+        Self { next: first, seed: Digest::of(operation.as_str()), number: 0 }
     }
 
     pub(super) fn next(&mut self) -> Duration {

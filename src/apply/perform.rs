@@ -2,7 +2,7 @@
 
 use crate::{
     apply::{Event, EventKind, InstanceFailure, StepEnd, StepFailure, Stop},
-    cloud::{CallTargets, ChangeSetKind, CloudWrite, Precondition, TemplateFrom},
+    cloud::{CallTargets, ChangeSetKind, CloudErrorKind, CloudWrite, Precondition, TemplateFrom},
     ids::{CallAs, Digest, OperationId},
     plan::{Action, InstanceTargets, OVERRIDE_KEY, Step, TemplateSource, override_body},
 };
@@ -13,6 +13,7 @@ pub(super) struct Performer<'a, C, T> {
     pub(super) stop: &'a Stop,
     pub(super) call_as: CallAs,
     pub(super) digest: &'a Digest,
+    pub(super) run: &'a str,
     pub(super) tell: &'a T,
 }
 
@@ -24,6 +25,8 @@ pub(super) enum Progress {
     DoneInPart(Vec<InstanceFailure>),
     /// The user wished to stop while this ran at AWS.
     LeftRunning(Option<OperationId>),
+    /// The user wished to stop before anything had begun at AWS.
+    NotBegun,
 }
 
 impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
@@ -33,6 +36,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
             Ok(Progress::Done) => StepEnd::Done,
             Ok(Progress::DoneInPart(failures)) => StepEnd::DoneInPart(failures),
             Ok(Progress::LeftRunning(operation)) => StepEnd::LeftRunning(operation),
+            Ok(Progress::NotBegun) => StepEnd::NotStarted,
             Err(failure) => StepEnd::Failed(failure),
         }
     }
@@ -41,10 +45,9 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         (self.tell)(Event { step, kind });
     }
 
-    /// The ID of a step's operation: the same for a retry in this run, another in a run after a failure.
+    /// The ID of a step's operation: the same for a retry in this run, another in any other run.
     pub(super) fn operation_id(&self, step: &Step) -> OperationId {
-        let last = step.last_operation.as_ref().map_or("", OperationId::as_str);
-        OperationId::derive(&[self.digest.as_str(), step.id.as_str(), last])
+        OperationId::derive(&[self.digest.as_str(), step.id.as_str(), self.run])
     }
 
     async fn act(&self, step: &Step) -> Result<Progress, StepFailure> {
@@ -52,9 +55,9 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         let call_as = self.call_as;
         match &step.action {
             Action::WaitForOperation { stack_set, operation } => {
-                self.follow(step, stack_set, operation, 0).await
+                self.see_out(step, stack_set, operation).await
             }
-            Action::WaitForStack { region, name } => self.follow_stack(step, region, name).await,
+            Action::WaitForStack { region, name } => self.see_stack_out(step, region, name).await,
             Action::UploadTemplate { bucket, key, template } => {
                 cloud.put_object(bucket, key, template.body().as_bytes(), None).await?;
                 Ok(Progress::Done)
@@ -93,7 +96,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 })
                 .await
             }
-            Action::UpdateStackSet { spec, template, changes: _, retried: _ } => {
+            Action::UpdateStackSet { spec, template, changes: _ } => {
                 let accounts: usize =
                     spec.targets.values().map(|target| target.accounts.len()).sum();
                 self.operate(step, &spec.name, accounts * spec.regions.len(), async |operation| {
@@ -116,19 +119,27 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 .await
             }
             Action::RemoveInstances { stack_set, targets, retain, preferences } => {
-                self.operate(step, stack_set, size(targets), async |operation| {
+                let total = size(targets);
+                let targets = named(targets);
+                let removed = self.operate(step, stack_set, total, async |operation| {
                     cloud
                         .delete_instances(
                             call_as,
                             stack_set,
-                            named(targets),
+                            targets.clone(),
                             *retain,
                             *preferences,
                             operation,
                         )
                         .await
-                })
-                .await
+                });
+                match removed.await {
+                    // What is to be gone is gone.
+                    Err(StepFailure::Call(error)) if error.kind == CloudErrorKind::NotFound => {
+                        Ok(Progress::Done)
+                    }
+                    other => other,
+                }
             }
             Action::DeleteStackSet { stack_set } => {
                 cloud.delete_stack_set(call_as, stack_set).await?;

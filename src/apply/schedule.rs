@@ -14,18 +14,26 @@ use crate::{
 ///
 /// A step that fails takes those that wait for it with it, and no others. After a wish to stop no new
 /// step begins; what runs at AWS is left running, and the outcome names it. Each step can be repeated,
-/// so the way to go on after any outcome is to plan and apply again.
+/// so the way to go on after any outcome is to plan and apply again. `run` is a text that no other run
+/// has: with it a retry within the run is the same operation, and another run's is not.
 pub async fn apply<C: CloudWrite>(
     approved: &Approved,
     cloud: &C,
     stop: &Stop,
+    run: &str,
     on_event: impl FnMut(Event<'_>),
 ) -> Outcome {
     let plan = approved.plan();
     let on_event = RefCell::new(on_event);
     let tell = |event: Event<'_>| (on_event.borrow_mut())(event);
-    let performer =
-        Performer { cloud, stop, call_as: plan.owner.call_as, digest: &plan.digest, tell: &tell };
+    let performer = Performer {
+        cloud,
+        stop,
+        call_as: plan.owner.call_as,
+        digest: &plan.digest,
+        run,
+        tell: &tell,
+    };
 
     let mut ends: BTreeMap<&StepId, StepEnd> = BTreeMap::new();
     let mut waiting: Vec<&Step> = plan.steps.iter().collect();

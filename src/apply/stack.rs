@@ -1,5 +1,7 @@
 //! Stacks in the owner account: change set, execution, deletion.
 
+use std::time::Duration;
+
 use crate::{
     apply::{
         Event, EventKind, StepFailure,
@@ -16,6 +18,9 @@ use crate::{
 
 /// Looks in a row that may fail before a stack counts as lost from sight.
 const FAILED_LOOKS: u32 = 20;
+
+/// The first pause before a look at a change set or stack, which take seconds rather than minutes.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// What a wait is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +44,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         // One of that name may be left from an attempt that failed, and could not be executed again.
         cloud.delete_change_set(region, name, change_set.as_str()).await?;
         cloud.create_change_set(spec, template, kind, change_set.as_str()).await?;
-        let mut pauses = Pauses::of(&change_set);
+        let mut pauses = Pauses::beginning_with(FIRST_LOOK, &change_set);
         loop {
             match cloud.change_set_progress(region, name, change_set.as_str()).await? {
                 ChangeSetProgress::Ready => break,
@@ -49,26 +54,33 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 }
                 ChangeSetProgress::Failed(reason) => {
                     cloud.delete_change_set(region, name, change_set.as_str()).await?;
+                    if kind == ChangeSetKind::Create {
+                        // A change set that makes a stack leaves its name behind, with nothing in it.
+                        cloud.delete_stack(region, name).await?;
+                    }
                     return Err(StepFailure::ChangeSet(reason));
                 }
                 ChangeSetProgress::Pending => {}
             }
             if !self.pause(pauses.next()).await {
-                return Ok(Progress::LeftRunning(None));
+                return Ok(Progress::NotBegun);
             }
         }
         cloud.execute_change_set(region, name, change_set.as_str()).await?;
         self.wait(step, region, name, WaitFor::Change).await
     }
 
-    /// Waits for the change of a stack that runs.
-    pub(super) async fn follow_stack(
+    /// Waits for the end of a change that somebody else began. What came of it the next plan will see.
+    pub(super) async fn see_stack_out(
         &self,
         step: &Step,
         region: &Region,
         name: &StackName,
     ) -> Result<Progress, StepFailure> {
-        self.wait(step, region, name, WaitFor::Change).await
+        match self.wait(step, region, name, WaitFor::Deletion).await {
+            Err(StepFailure::Stack(_)) => Ok(Progress::Done),
+            other => other,
+        }
     }
 
     /// Waits until a stack is gone.
@@ -88,9 +100,13 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         name: &StackName,
         wait_for: WaitFor,
     ) -> Result<Progress, StepFailure> {
-        let mut pauses = Pauses::of(&self.operation_id(step));
+        let mut pauses = Pauses::beginning_with(FIRST_LOOK, &self.operation_id(step));
         let mut failed_looks = 0;
         loop {
+            // Right after the call a stack may still show the end of the change before.
+            if !self.pause(pauses.next()).await {
+                return Ok(Progress::LeftRunning(None));
+            }
             match self.cloud.stack_progress(region, name).await {
                 Ok(StackProgress::Done) => return Ok(Progress::Done),
                 Ok(StackProgress::Failed(causes)) => return Err(StepFailure::Stack(causes)),
@@ -104,7 +120,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 }
                 Ok(StackProgress::Running) => {
                     failed_looks = 0;
-                    self.tell(step, EventKind::Progress { done: None, failed: 0, total: 1 });
+                    self.tell(step, EventKind::Progress { done: None, failed: 0, total: 0 });
                 }
                 Err(CloudError {
                     kind: CloudErrorKind::Throttled | CloudErrorKind::Unreachable,
@@ -113,9 +129,6 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                     failed_looks += 1;
                 }
                 Err(error) => return Err(error.into()),
-            }
-            if !self.pause(pauses.next()).await {
-                return Ok(Progress::LeftRunning(None));
             }
         }
     }

@@ -115,6 +115,7 @@ pub(super) fn kind(code: &str, message: &str, status: Option<u16>) -> CloudError
         "ValidationError" if message.starts_with("Stack") && message.contains("does not exist") => {
             CloudErrorKind::NotFound
         }
+        "ValidationError" if message.contains("not found in StackSet") => CloudErrorKind::NotFound,
         "NoSuchKey" | "NoSuchBucket" | "NoSuchVersion" | "DoesNotExist" => CloudErrorKind::NotFound,
         "InvalidClientTokenId"
         | "InvalidAccessKeyId"

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     aws::Aws,
     cloud::{
-        Caller, CloudError, CloudRead, ListedAccount, ListedUnit, Object, Operations,
-        OrganizationFacts, Page, StackSetDescription, TrustedAccess,
+        Caller, CloudError, CloudRead, ListedAccount, ListedUnit, Object, OrganizationFacts, Page,
+        StackSetDescription, TrustedAccess,
     },
     ids::{
         AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OuId, Region, StackName,
         StackSetName,
     },
-    state::{BaselineSeen, InstanceSeen, RegionStatus, StackSeen},
+    state::{BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen},
 };
 
 impl CloudRead for Aws {
@@ -88,12 +88,12 @@ impl CloudRead for Aws {
         self.stack_sets.auto_deployment_targets(call_as, name).await
     }
 
-    async fn operations(
+    async fn running_operations(
         &self,
         call_as: CallAs,
         name: &StackSetName,
-    ) -> Result<Operations, CloudError> {
-        self.stack_sets.operations(call_as, name).await
+    ) -> Result<Vec<OperationSeen>, CloudError> {
+        self.stack_sets.running_operations(call_as, name).await
     }
 
     async fn stack(

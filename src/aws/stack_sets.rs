@@ -168,11 +168,11 @@ impl StackSets {
     }
 
     /// Of the newest hundred, which are the first page: more do not run or wait at a time.
-    pub(super) async fn operations(
+    pub(super) async fn running_operations(
         &self,
         call_as: CallAs,
         set: &StackSetName,
-    ) -> Result<Operations, CloudError> {
+    ) -> Result<Vec<OperationSeen>, CloudError> {
         const CALL: &str = "cloudformation:ListStackSetOperations";
         let answer = self
             .client
@@ -183,25 +183,22 @@ impl StackSets {
             .send()
             .await
             .map_err(failure(CALL, Some(&self.home)))?;
-        let mut newest_first: Vec<_> = answer.summaries().iter().collect();
-        newest_first.sort_by(|a, b| b.creation_timestamp().cmp(&a.creation_timestamp()));
-        let last = newest_first
-            .first()
-            .map(|operation| name(CALL, "OperationId", operation.operation_id()))
-            .transpose()?;
-        let running = newest_first
-            .iter()
-            .rev()
-            .filter(|operation| operation.status().is_some_and(is_running))
-            .map(|operation| {
+        let mut listed: Vec<_> = answer.summaries().iter().collect();
+        listed.sort_by_key(|operation| operation.creation_timestamp().copied());
+        let mut running = Vec::new();
+        for operation in listed {
+            if !operation.status().is_some_and(is_running) {
+                continue;
+            }
+            let id = name(CALL, "OperationId", operation.operation_id())?;
+            // The listing may be late; this one is not.
+            let progress = self.progress(call_as, set, &id).await?;
+            if matches!(progress.status, OperationStatus::Queued | OperationStatus::Running) {
                 let action = operation.action().map(|action| action.as_str().to_owned());
-                Ok(OperationSeen {
-                    id: name(CALL, "OperationId", operation.operation_id())?,
-                    action: action.unwrap_or_default(),
-                })
-            })
-            .collect::<Result<_, CloudError>>()?;
-        Ok(Operations { running, last })
+                running.push(OperationSeen { id, action: action.unwrap_or_default() });
+            }
+        }
+        Ok(running)
     }
 }
 

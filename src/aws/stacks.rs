@@ -297,9 +297,8 @@ fn unless_missing(answer: Result<(), CloudError>) -> Result<(), CloudError> {
 fn stack_status(text: &str) -> Option<StackStatus> {
     Some(match text {
         "DELETE_COMPLETE" => return None,
-        "REVIEW_IN_PROGRESS" | "ROLLBACK_COMPLETE" | "CREATE_FAILED" | "ROLLBACK_FAILED" => {
-            StackStatus::NeverMade
-        }
+        "REVIEW_IN_PROGRESS" => StackStatus::Proposed,
+        "ROLLBACK_COMPLETE" | "CREATE_FAILED" | "ROLLBACK_FAILED" => StackStatus::NeverMade,
         "DELETE_FAILED" => StackStatus::DeleteFailed,
         _ if text.ends_with("_IN_PROGRESS") => StackStatus::InProgress,
         _ if text.ends_with("_COMPLETE") => StackStatus::Settled,
@@ -343,7 +342,7 @@ mod tests {
             ("IMPORT_ROLLBACK_COMPLETE", Some(StackStatus::Settled)),
             ("CREATE_IN_PROGRESS", Some(StackStatus::InProgress)),
             ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Some(StackStatus::InProgress)),
-            ("REVIEW_IN_PROGRESS", Some(StackStatus::NeverMade)),
+            ("REVIEW_IN_PROGRESS", Some(StackStatus::Proposed)),
             ("ROLLBACK_COMPLETE", Some(StackStatus::NeverMade)),
             ("CREATE_FAILED", Some(StackStatus::NeverMade)),
             ("ROLLBACK_FAILED", Some(StackStatus::NeverMade)),

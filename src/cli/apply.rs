@@ -19,17 +19,24 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
     let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
-    let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Kept, &aws)).await?;
-    terminal.out(&plan_text(&plan, Detail::Folded));
     let consent = Consent {
         removals: args.allow_removals.map_or(Removals::AsThePolicySays, Removals::UpTo),
         expected_digest: args.expect.clone(),
     };
-    let approved = approve(plan, consent, args.yes, terminal)?;
-    if approved.plan().is_empty() {
-        return Ok(Exit::Done);
+    loop {
+        let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Kept, &aws)).await?;
+        terminal.out(&plan_text(&plan, Detail::Folded));
+        let approved = approve(plan, consent.clone(), args.yes, terminal)?;
+        if approved.plan().is_empty() {
+            return Ok(Exit::Done);
+        }
+        let exit = Box::pin(execute(&approved, &aws, args.progress, || None, terminal)).await?;
+        // What was waited for has changed what is there, so the plan was only its first part.
+        if exit != Exit::Done || !approved.plan().waits() {
+            return Ok(exit);
+        }
+        terminal.say("\nWhat was running has ended. Looking again.\n");
     }
-    Box::pin(execute(&approved, &aws, args.progress, || None, terminal)).await
 }
 
 /// Asks what has to be asked. Without anybody to ask, `--yes` must have been given.

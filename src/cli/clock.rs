@@ -20,3 +20,9 @@ pub(super) fn now() -> String {
 pub(super) fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
+
+/// A text that no other run has.
+#[expect(clippy::disallowed_methods, reason = "two runs must not share their operations' IDs")]
+pub(super) fn run() -> String {
+    format!("{}-{}", Timestamp::now().as_nanosecond(), std::process::id())
+}

@@ -9,6 +9,7 @@ use crate::{
         world::{self, Look, Wish, World},
     },
     plan::{Consent, Removals},
+    policy::Policy,
     report::{Detail, plan_text},
 };
 
@@ -19,12 +20,36 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
     let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
-    let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Removed, &aws)).await?;
-    if plan.is_empty() {
-        terminal.out(&format!("Nothing of the policy {} is there.\n", policy.name));
-        return Ok(Exit::Done);
+    let mut has_said_so = false;
+    loop {
+        let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Removed, &aws)).await?;
+        if plan.is_empty() {
+            if !has_said_so {
+                terminal.out(&format!(
+                    "Nothing of the policy {} is there: looked in account {}, home Region {}.\n",
+                    policy.name, plan.owner.account, plan.owner.home_region
+                ));
+            }
+            return Ok(Exit::Done);
+        }
+        terminal.out(&plan_text(&plan, Detail::Folded));
+        if !has_said_so {
+            ask(args, &policy, terminal)?;
+            has_said_so = true;
+        }
+        let consent =
+            Consent { removals: Removals::ByName(policy.name.clone()), expected_digest: None };
+        let approved = plan.approve(&consent)?;
+        let exit = Box::pin(execute(&approved, &aws, args.progress, || None, terminal)).await?;
+        if exit != Exit::Done || !approved.plan().waits() {
+            return Ok(exit);
+        }
+        terminal.say("\nWhat was running has ended. Looking again.\n");
     }
-    terminal.out(&plan_text(&plan, Detail::Folded));
+}
+
+/// Has the policy's name typed, or takes it from `--yes`.
+fn ask(args: &DestroyArgs, policy: &Policy, terminal: &Terminal) -> Result<(), Failure> {
     let refused = |why: String| Failure::new(Exit::Refused, format!("{why}; nothing was changed"));
     let typed = match &args.yes {
         Some(name) => name.to_string(),
@@ -36,15 +61,9 @@ pub(super) async fn run(
                 .help(format!("Run it with `--yes {}`.", policy.name)));
         }
     };
-    if typed != policy.name.as_str() {
-        return Err(refused(format!(
-            "the policy is called `{}`, and `{typed}` was given",
-            policy.name
-        ))
-        .help("The name is asked for so that nothing is taken away by mistake."));
+    if typed == policy.name.as_str() {
+        return Ok(());
     }
-    let consent =
-        Consent { removals: Removals::ByName(policy.name.clone()), expected_digest: None };
-    let approved = plan.approve(&consent)?;
-    Box::pin(execute(&approved, &aws, args.progress, || None, terminal)).await
+    Err(refused(format!("the policy is called `{}`, and `{typed}` was given", policy.name))
+        .help("The name is asked for so that nothing is taken away by mistake."))
 }

@@ -8,6 +8,7 @@ use crate::{
     apply::{Stop, StopSwitch, apply},
     cli::{
         args::ProgressForm,
+        clock,
         failure::{Exit, Failure},
         terminal::Terminal,
     },
@@ -16,18 +17,20 @@ use crate::{
     report::outcome_text,
 };
 
-/// Carries out the plan. `clock` reads a virtual clock, where there is one.
+/// Carries out the plan. `elapsed` reads a virtual clock, where there is one.
 pub(super) async fn execute<C: CloudWrite>(
     approved: &Approved,
     cloud: &C,
     progress: ProgressForm,
-    clock: impl Fn() -> Option<Duration>,
+    elapsed: impl Fn() -> Option<Duration>,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let plan = approved.plan();
     let show = terminal.progress(progress, plan.steps.len());
     let (switch, stop) = Stop::new();
-    let running = std::pin::pin!(apply(approved, cloud, &stop, |event| show.show(&event, clock())));
+    let run = clock::run();
+    let running =
+        std::pin::pin!(apply(approved, cloud, &stop, &run, |event| show.show(&event, elapsed())));
     let signals = std::pin::pin!(listen(switch, terminal));
     let outcome = match select(running, signals).await {
         Either::Left((outcome, _)) => outcome,

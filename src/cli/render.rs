@@ -12,7 +12,7 @@ use crate::{
         world::{self, Look, Wish, World},
     },
     cloud::CloudRead,
-    plan::{home_stack, override_body},
+    plan::{Home, home_stack, override_body},
     policy::Policy,
     sim::SimulatedAws,
     state::{Deployment, OVERRIDE_KEY, Observed, StackSpec, Template},
@@ -51,14 +51,15 @@ async fn render(
 }
 
 fn files(deployment: &Deployment, observed: &Observed) -> Result<Vec<(String, String)>, Failure> {
-    let (home, baselines) = home_stack(deployment, observed).map_err(|blocked| {
-        let reasons: Vec<String> = blocked
-            .iter()
-            .map(|blocked| format!("{}: {}", blocked.subject, blocked.because))
-            .collect();
-        let help = blocked.first().map_or("", |blocked| blocked.because.help());
-        Failure::new(Exit::Failed, reasons.join("; ")).help(help)
-    })?;
+    let Home { spec: home, content: baselines, .. } =
+        home_stack(deployment, observed).map_err(|blocked| {
+            let reasons: Vec<String> = blocked
+                .iter()
+                .map(|blocked| format!("{}: {}", blocked.subject, blocked.because))
+                .collect();
+            let help = blocked.first().map_or("", |blocked| blocked.because.help());
+            Failure::new(Exit::Failed, reasons.join("; ")).help(help)
+        })?;
     let mut files = vec![(
         OVERRIDE_KEY.to_owned(),
         String::from_utf8_lossy(&override_body(&baselines)).into_owned(),

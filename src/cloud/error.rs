@@ -61,6 +61,11 @@ pub enum CloudErrorKind {
 }
 
 impl CloudError {
+    /// The error without what differs from call to call, so that the same fault is always told the same.
+    pub fn reason(&self) -> String {
+        Self { request_id: None, ..self.clone() }.to_string()
+    }
+
     /// What the reader can do about it, as full sentences.
     pub fn help(&self) -> Option<&'static str> {
         Some(match self.kind {
@@ -88,10 +93,13 @@ impl CloudError {
             CloudErrorKind::Unreachable => {
                 "Check the network, the proxy (HTTPS_PROXY) and the Region, then run the same command again."
             }
-            CloudErrorKind::NotFound
-            | CloudErrorKind::OperationExists
-            | CloudErrorKind::Refused
-            | CloudErrorKind::Other => return None,
+            CloudErrorKind::Refused => {
+                "AWS does not take the request as it is; its message says why. If it is about a template or parameter that orgpatch made, please report it."
+            }
+            CloudErrorKind::Other => {
+                "Run the same command again; what is done is not done twice. If it stays, the code and the request ID are what AWS support asks for."
+            }
+            CloudErrorKind::NotFound | CloudErrorKind::OperationExists => return None,
         })
     }
 }

@@ -99,15 +99,6 @@ pub struct StackSetDescription {
     pub managed_execution: Switch,
 }
 
-/// The operations of a stack set, as far as they matter.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Operations {
-    /// Those that run or wait, the oldest first.
-    pub running: Vec<OperationSeen>,
-    /// The newest, whatever became of it.
-    pub last: Option<crate::ids::OperationId>,
-}
-
 /// An object in a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
@@ -182,12 +173,13 @@ pub trait CloudRead {
         name: &StackSetName,
     ) -> Result<BTreeMap<OuId, std::collections::BTreeSet<Region>>, CloudError>;
 
-    /// The operations of a stack set. Eventually consistent.
-    async fn operations(
+    /// The operations of a stack set that run or wait, the oldest first. The listing is eventually
+    /// consistent, so each that seems to run is asked for by itself.
+    async fn running_operations(
         &self,
         call_as: CallAs,
         name: &StackSetName,
-    ) -> Result<Operations, CloudError>;
+    ) -> Result<Vec<OperationSeen>, CloudError>;
 
     /// A stack in the owner account, with its template.
     async fn stack(

@@ -169,7 +169,8 @@ pub trait CloudWrite {
         operation: &OperationId,
     ) -> Result<(), CloudError>;
 
-    /// Deletes the instances in these targets.
+    /// Deletes the instances in these targets. Fails with [`NotFound`](crate::cloud::CloudErrorKind) where
+    /// none is left.
     async fn delete_instances(
         &self,
         call_as: CallAs,

@@ -72,7 +72,7 @@ fn seen<T>(result: Result<Option<T>, CloudError>) -> Seen<T> {
     match result {
         Ok(Some(thing)) => Seen::Present(thing),
         Ok(None) => Seen::Absent,
-        Err(error) => Seen::Unknown(error.to_string()),
+        Err(error) => Seen::Unknown(error.reason()),
     }
 }
 
@@ -94,7 +94,7 @@ async fn stack_sets(
 ) -> Seen<BTreeMap<StackSetName, Seen<StackSetSeen>>> {
     let names = match cloud.stack_set_names(call_as).await {
         Ok(names) => names,
-        Err(error) => return Seen::Unknown(error.to_string()),
+        Err(error) => return Seen::Unknown(error.reason()),
     };
     let sought =
         |name: &StackSetName| prefixes.iter().any(|prefix| name.as_str().starts_with(prefix));
@@ -119,7 +119,7 @@ async fn stack_set(
     let StackSetDescription { template, parameters, tags, auto_deployment, managed_execution } =
         description;
     // Operations are read first: one that ends in between then only makes a plan wait for nothing.
-    let operations = cloud.operations(call_as, name).await?;
+    let operations = cloud.running_operations(call_as, name).await?;
     let (instances, targets) = future::try_join(
         cloud.instances(call_as, name),
         cloud.auto_deployment_targets(call_as, name),
@@ -133,8 +133,7 @@ async fn stack_set(
         managed_execution,
         targets,
         instances,
-        running: operations.running,
-        last_operation: operations.last,
+        running: operations,
     }))
 }
 
@@ -150,7 +149,7 @@ async fn baselines(
             let id: Result<&BaselineId, Seen<BaselineSeen>> = match (source, defaults) {
                 (BaselineSource::Existing(id), _) => Ok(id),
                 (BaselineSource::Aws, Ok(defaults)) => defaults.get(system).ok_or(Seen::Absent),
-                (BaselineSource::Aws, Err(error)) => Err(Seen::Unknown(error.to_string())),
+                (BaselineSource::Aws, Err(error)) => Err(Seen::Unknown(error.reason())),
             };
             let seen = match id {
                 Ok(id) => seen(cloud.baseline(id).await),

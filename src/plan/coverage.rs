@@ -22,6 +22,8 @@ pub enum Change {
     Remove,
     /// It is covered and stays as it is.
     Unchanged,
+    /// It is covered and lacks something, and nothing can be planned for it now.
+    Blocked,
 }
 
 /// What becomes of one account, Region by Region.
@@ -35,6 +37,8 @@ pub struct AccountChange {
     pub removed: BTreeSet<Region>,
     /// Regions where its stack is deleted and made anew.
     pub remade: BTreeSet<Region>,
+    /// Regions where something of what it keeps is different.
+    pub changed: BTreeSet<Region>,
     /// Regions that it keeps, whether or not something changes there.
     pub kept: BTreeSet<Region>,
 }
@@ -51,6 +55,13 @@ impl Coverage {
     pub fn count(&self, change: Change) -> usize {
         self.accounts.values().filter(|account| account.change == change).count()
     }
+
+    /// How many accounts lose something, be it only until it is made anew.
+    pub fn losing(&self) -> usize {
+        let loses =
+            |account: &&AccountChange| !account.removed.is_empty() || !account.remade.is_empty();
+        self.accounts.values().filter(loses).count()
+    }
 }
 
 #[derive(Default)]
@@ -59,27 +70,79 @@ struct Sides {
     after: BTreeSet<Region>,
     changed: BTreeSet<Region>,
     remade: BTreeSet<Region>,
+    blocked: bool,
 }
 
 /// Counts from the two sides, not from the steps, so that it does not repeat a fault of theirs; the
-/// steps only say which stacks are updated. What is blocked counts as staying as it is.
+/// steps only say which stacks are updated. What nothing is planned for stays as it is.
 pub(super) fn coverage(desired: &Desired, observed: &Observed, steps: &[Step]) -> Coverage {
     let mut sides: BTreeMap<AccountId, Sides> = BTreeMap::new();
+    let doing = steps.iter().filter(|step| !step.action.is_wait());
     let planned: BTreeSet<&StackSetName> =
-        steps.iter().filter_map(|step| step.action.stack_set()).collect();
-    let empty = BTreeMap::new();
-    let sets = observed.stack_sets.present().unwrap_or(&empty);
+        doing.filter_map(|step| step.action.stack_set()).collect();
+    before(desired, observed, steps, &planned, &mut sides);
+    for ring in &desired.rings {
+        let Some(deployment) = &ring.deployment else { continue };
+        let new_rules = steps.iter().any(|step| {
+            step.ring == ring.name
+                && matches!(&step.action, Action::WriteOverrides { replaces: Some(_), .. })
+        });
+        for set in deployment.stack_sets.values() {
+            for account in set.targets.values().flat_map(|target| &target.accounts) {
+                let side = sides.entry(account.clone()).or_default();
+                if planned.contains(&set.name) {
+                    side.after.extend(set.regions.iter().cloned());
+                } else if !set.regions.is_subset(&side.before) {
+                    side.blocked = true;
+                }
+                if new_rules {
+                    // Another baseline changes what is installed, though no stack is touched.
+                    side.changed.extend(set.regions.iter().cloned());
+                }
+            }
+        }
+    }
+    for step in steps {
+        match &step.action {
+            Action::RemoveInstances { targets, .. } => {
+                for account in &targets.accounts {
+                    if let Some(side) = sides.get_mut(account) {
+                        side.remade.extend(targets.regions.intersection(&side.before).cloned());
+                    }
+                }
+            }
+            // Where an instance is there already, it is tried again.
+            Action::AddInstances { targets, .. } => {
+                for account in &targets.accounts {
+                    if let Some(side) = sides.get_mut(account) {
+                        side.changed.extend(targets.regions.intersection(&side.before).cloned());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    own_stacks(desired, observed, steps, &mut sides);
+    Coverage {
+        accounts: sides.into_iter().map(|(account, sides)| (account, judged(sides))).collect(),
+    }
+}
 
-    for (name, set) in sets {
+/// What is there now.
+fn before(
+    desired: &Desired,
+    observed: &Observed,
+    steps: &[Step],
+    planned: &BTreeSet<&StackSetName>,
+    sides: &mut BTreeMap<AccountId, Sides>,
+) {
+    for (name, set) in observed.stack_sets.present().into_iter().flatten() {
         let Seen::Present(set) = set else { continue };
         if Ownership::of(&set.tags, &desired.policy) != Ownership::Ours {
             continue;
         }
-        let update = steps.iter().find_map(|step| match &step.action {
-            Action::UpdateStackSet { spec, changes, .. } if spec.name == *name => {
-                Some(!changes.is_empty())
-            }
-            _ => None,
+        let is_updated = steps.iter().any(|step| {
+            matches!(&step.action, Action::UpdateStackSet { spec, .. } if spec.name == *name)
         });
         for ((account, region), instance) in &set.instances {
             // Who can't be entered keeps what it has, unless a step gives it up.
@@ -89,40 +152,14 @@ pub(super) fn coverage(desired: &Desired, observed: &Observed, steps: &[Step]) -
             }
             let side = sides.entry(account.clone()).or_default();
             side.before.insert(region.clone());
-            // A set that nothing is planned for keeps what it has.
             if !planned.contains(name) {
                 side.after.insert(region.clone());
             }
-            match update {
-                Some(true) => {
-                    side.changed.insert(region.clone());
-                }
-                Some(false) if instance.status == InstanceStatus::Outdated => {
-                    side.changed.insert(region.clone());
-                }
-                Some(false) | None => {}
+            // An update leaves out what is inoperable.
+            if is_updated && instance.status != InstanceStatus::Inoperable {
+                side.changed.insert(region.clone());
             }
         }
-    }
-    for ring in &desired.rings {
-        let Some(deployment) = &ring.deployment else { continue };
-        for set in deployment.stack_sets.values().filter(|set| planned.contains(&set.name)) {
-            for account in set.targets.values().flat_map(|target| &target.accounts) {
-                sides.entry(account.clone()).or_default().after.extend(set.regions.iter().cloned());
-            }
-        }
-    }
-    for step in steps {
-        if let Action::RemoveInstances { targets, .. } = &step.action {
-            for account in &targets.accounts {
-                let side = sides.entry(account.clone()).or_default();
-                side.remade.extend(targets.regions.intersection(&side.before).cloned());
-            }
-        }
-    }
-    own_stacks(desired, observed, steps, &mut sides);
-    Coverage {
-        accounts: sides.into_iter().map(|(account, sides)| (account, judged(sides))).collect(),
     }
 }
 
@@ -190,22 +227,22 @@ fn own_stacks(
 }
 
 fn judged(sides: Sides) -> AccountChange {
-    let Sides { before, after, changed, remade } = sides;
+    let Sides { before, after, changed, remade, blocked } = sides;
     let added: BTreeSet<Region> = after.difference(&before).cloned().collect();
     let removed: BTreeSet<Region> = before.difference(&after).cloned().collect();
     let kept: BTreeSet<Region> = before.intersection(&after).cloned().collect();
     let remade: BTreeSet<Region> = remade.intersection(&after).cloned().collect();
+    let changed: BTreeSet<Region> = changed.intersection(&kept).cloned().collect();
     let change = if !removed.is_empty() {
         Change::Remove
+    } else if blocked {
+        Change::Blocked
     } else if before.is_empty() {
         Change::Add
-    } else if !added.is_empty()
-        || !remade.is_empty()
-        || changed.iter().any(|region| kept.contains(region))
-    {
+    } else if !added.is_empty() || !remade.is_empty() || !changed.is_empty() {
         Change::Change
     } else {
         Change::Unchanged
     };
-    AccountChange { change, added, removed, remade, kept }
+    AccountChange { change, added, removed, remade, changed, kept }
 }

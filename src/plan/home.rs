@@ -3,40 +3,61 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    ids::{OperatingSystem, PolicyName, Region, StackName},
-    plan::{Action, BlockReason, Blocked, Difference, StepId, Steps, TemplateSource, difference},
+    ids::{BucketName, OperatingSystem, Region, StackName},
+    plan::{
+        Action, BlockReason, Blocked, StepId, Steps, TemplateSource, difference,
+        stack::{StackPlan, blocked, plan_stack},
+    },
     state::{
-        BASELINES_PARAMETER, Baseline, BaselineSeen, BaselineSource, Deployment, Observed,
-        Ownership, Ring, Seen, StackSeen, StackSpec, StackStatus,
+        BASELINES_PARAMETER, Baseline, BaselineSeen, BaselineSource, Deployment, Desired, Observed,
+        Ownership, Ring, Seen, StackSpec, StackStatus,
     },
 };
 
-/// What stands between a ring and its deployment, as far as the home Region is concerned.
-///
-/// Returns the steps that the rest of the ring waits for, or what blocks all of it.
+/// The outputs of the home stack that name the buckets it made.
+const BUCKET_OUTPUTS: [&str; 2] = ["OverrideBucket", "AccessLogBucket"];
+
+/// How far the home Region is from what it should be.
+pub(super) enum HomePlan {
+    /// It will be right once these steps are done.
+    Ready(BTreeSet<StepId>),
+    /// A change of the stack runs, so nothing can be said yet.
+    Waiting,
+}
+
+/// Plans the home stack and the override object, or says what blocks all of the ring.
 pub(super) fn plan_home(
     steps: &mut Steps<'_>,
-    policy: &PolicyName,
+    desired: &Desired,
     ring: &Ring,
     deployment: &Deployment,
     observed: &Observed,
-) -> Result<BTreeSet<StepId>, Vec<Blocked>> {
-    let (spec, content) = home_stack(deployment, observed)?;
-    let seen = observed.stack(&spec.region, &spec.name);
-    let ready = plan_stack(
-        steps,
-        "home-stack",
-        policy,
-        &spec,
-        &TemplateSource::Inline,
-        seen,
-        &BTreeSet::new(),
-    )
-    .map_err(|blocked| vec![blocked])?;
-
+    warnings: &mut Vec<String>,
+) -> Result<HomePlan, Vec<Blocked>> {
+    let Home { spec, content, without } = home_stack(deployment, observed)?;
+    for system in without {
+        warnings.push(format!(
+            "AWS has no default baseline for {system} in {}, so its nodes would fail with exit code 163; name a baseline of your own if you have such nodes",
+            spec.region
+        ));
+    }
     let bucket = &ring.names.bucket;
-    let seen = observed.overrides.get(bucket).cloned().unwrap_or(Seen::Absent);
-    let (replaces, before) = match &seen {
+    let seen = observed.stack(&spec.region, &spec.name);
+    if matches!(seen, Seen::Present(stack) if stack.status == StackStatus::DeleteFailed) {
+        empty_buckets(steps, std::iter::once(bucket.clone()));
+    }
+    // The home template is always small enough for a request, which a test holds.
+    let inline = TemplateSource::Inline;
+    let emptied = steps.list.iter().map(|step| step.id.clone()).collect();
+    let stack = plan_stack(steps, "home-stack", &desired.policy, &spec, &inline, seen, &emptied)
+        .map_err(|blocked| vec![blocked])?;
+    let (ready, seen) = match stack {
+        StackPlan::Waiting => return Ok(HomePlan::Waiting),
+        // A bucket that is made anew has nothing in it, whatever the old one had.
+        StackPlan::MadeAnew(ready) => (ready, &Seen::Absent),
+        StackPlan::Ready(ready) => (ready, observed.overrides.get(bucket).unwrap_or(&Seen::Absent)),
+    };
+    let (replaces, before) = match seen {
         Seen::Unknown(because) => {
             return Err(vec![Blocked {
                 subject: format!("the override object in {bucket}"),
@@ -46,7 +67,7 @@ pub(super) fn plan_home(
         Seen::Absent => (None, Vec::new()),
         Seen::Present(object) => {
             if object.content.as_ref() == Some(&content) {
-                return Ok(ready);
+                return Ok(HomePlan::Ready(ready));
             }
             (Some(object.etag.clone()), object.content.clone().unwrap_or_default())
         }
@@ -57,197 +78,136 @@ pub(super) fn plan_home(
         "nodes read their rules from it"
     };
     let changes = difference::of_baselines(&before, &content);
-    let write = steps.push(
-        "overrides",
-        Action::WriteOverrides { bucket: bucket.clone(), replaces, content, changes },
-        because,
-        ready,
-        None,
-    );
-    Ok(BTreeSet::from([write]))
+    let action = Action::WriteOverrides { bucket: bucket.clone(), replaces, content, changes };
+    let write = steps.push("overrides", action, because, ready);
+    Ok(HomePlan::Ready(BTreeSet::from([write])))
+}
+
+/// What the home Region should have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The home stack with all of its parameters.
+    pub spec: StackSpec,
+    /// What the override object should say.
+    pub content: Vec<Baseline>,
+    /// Operating systems that are left out, since AWS has no default baseline for them there.
+    pub without: Vec<OperatingSystem>,
 }
 
 /// The home stack with all of its parameters, and what the override object should say.
 ///
 /// # Errors
 ///
-/// The baselines that could not be read, or do not exist.
-pub fn home_stack(
-    deployment: &Deployment,
-    observed: &Observed,
-) -> Result<(StackSpec, Vec<Baseline>), Vec<Blocked>> {
-    let baselines = resolved(&deployment.baselines, observed)?;
-    let mut spec = deployment.home.clone();
-    spec.parameters.insert(BASELINES_PARAMETER.to_owned(), parameter(&baselines));
-    let content = baselines.into_values().map(|baseline| baseline.content.clone()).collect();
-    Ok((spec, content))
-}
-
-/// The baselines of all operating systems, or what keeps them from being known.
-fn resolved<'a>(
-    sources: &BTreeMap<OperatingSystem, BaselineSource>,
-    observed: &'a Observed,
-) -> Result<BTreeMap<OperatingSystem, &'a BaselineSeen>, Vec<Blocked>> {
-    let mut found = BTreeMap::new();
+/// The baselines that could not be read, or that the policy names and that do not exist.
+pub fn home_stack(deployment: &Deployment, observed: &Observed) -> Result<Home, Vec<Blocked>> {
+    let mut found: BTreeMap<OperatingSystem, &BaselineSeen> = BTreeMap::new();
+    let mut without = Vec::new();
     let mut blocked = Vec::new();
-    for (system, source) in sources {
+    for (system, source) in &deployment.baselines {
         let named = match source {
             BaselineSource::Aws => format!("AWS's default baseline for {system}"),
             BaselineSource::Existing(id) => format!("the baseline {id} for {system}"),
         };
-        let mut block = |because| blocked.push(Blocked { subject: named.clone(), because });
-        match observed.baselines.get(&(*system, source.clone())) {
-            Some(Seen::Present(baseline)) if baseline.content.operating_system == *system => {
+        let because = match (observed.baselines.get(&(*system, source.clone())), source) {
+            (Some(Seen::Present(baseline)), _) if baseline.content.operating_system == *system => {
                 found.insert(*system, baseline);
+                continue;
             }
-            Some(Seen::Present(baseline)) => block(BlockReason::Missing(format!(
+            (Some(Seen::Present(baseline)), _) => BlockReason::Missing(format!(
                 "it is a baseline for {}",
                 baseline.content.operating_system
-            ))),
-            Some(Seen::Absent) => {
-                block(BlockReason::Missing("it does not exist in the home Region".to_owned()));
+            )),
+            // Not every partition and Region has one for every operating system.
+            (Some(Seen::Absent), BaselineSource::Aws) => {
+                without.push(*system);
+                continue;
             }
-            Some(Seen::Unknown(because)) => block(BlockReason::Unknown(because.clone())),
-            None => block(BlockReason::Unknown("nobody looked for it".to_owned())),
-        }
+            (Some(Seen::Absent), BaselineSource::Existing(_)) => {
+                BlockReason::Missing("it does not exist in the home Region".to_owned())
+            }
+            (Some(Seen::Unknown(because)), _) => BlockReason::Unknown(because.clone()),
+            (None, _) => BlockReason::Unknown("nobody looked for it".to_owned()),
+        };
+        blocked.push(Blocked { subject: named, because });
     }
-    if blocked.is_empty() { Ok(found) } else { Err(blocked) }
-}
-
-fn parameter(baselines: &BTreeMap<OperatingSystem, &BaselineSeen>) -> String {
+    if found.is_empty() && blocked.is_empty() {
+        blocked.push(Blocked {
+            subject: "AWS's default baselines".to_owned(),
+            because: BlockReason::Missing("there are none in the home Region".to_owned()),
+        });
+    }
+    if !blocked.is_empty() {
+        return Err(blocked);
+    }
     let ids: BTreeMap<&str, &str> =
-        baselines.iter().map(|(system, seen)| (system.aws_name(), seen.id.as_str())).collect();
-    serde_json::to_string(&ids).unwrap_or_default()
+        found.iter().map(|(system, seen)| (system.aws_name(), seen.id.as_str())).collect();
+    let mut spec = deployment.home.clone();
+    let parameter = serde_json::to_string(&ids).unwrap_or_default();
+    spec.parameters.insert(BASELINES_PARAMETER.to_owned(), parameter);
+    let content = found.into_values().map(|baseline| baseline.content.clone()).collect();
+    Ok(Home { spec, content, without })
 }
 
-/// One stack in the owner account. Returns the steps that leave it as it should be.
-pub(super) fn plan_stack(
+/// Plans steps that empty buckets, which can't be deleted with their stack while anything is in them.
+fn empty_buckets(
     steps: &mut Steps<'_>,
-    prefix: &str,
-    policy: &PolicyName,
-    spec: &StackSpec,
-    template: &TemplateSource,
-    seen: Seen<&StackSeen>,
-    after: &BTreeSet<StepId>,
-) -> Result<BTreeSet<StepId>, Blocked> {
-    let create = |steps: &mut Steps<'_>, because: &str, after: BTreeSet<StepId>| {
-        let action =
-            Action::CreateStack { spec: Box::new(spec.clone()), template: template.clone() };
-        BTreeSet::from([steps.push(&format!("{prefix}/create"), action, because, after, None)])
-    };
-    let stack = match seen {
-        Seen::Absent => return Ok(create(steps, "it does not exist", after.clone())),
-        Seen::Unknown(because) => {
-            return Err(blocked(&spec.region, &spec.name, BlockReason::Unknown(because)));
-        }
-        Seen::Present(stack) => stack,
-    };
-    let ownership = Ownership::of(&stack.tags, policy);
-    if ownership != Ownership::Ours {
-        return Err(blocked(&spec.region, &spec.name, BlockReason::NotOurs(ownership.to_string())));
-    }
-    let mut after = after.clone();
-    match stack.status {
-        StackStatus::Settled | StackStatus::Proposed => {}
-        StackStatus::InProgress => {
-            let action =
-                Action::WaitForStack { region: spec.region.clone(), name: spec.name.clone() };
-            after = BTreeSet::from([steps.push(
-                &format!("{prefix}/wait"),
-                action,
-                "a change of it runs",
-                after,
-                None,
-            )]);
-        }
-        StackStatus::NeverMade | StackStatus::DeleteFailed => {
-            let action =
-                Action::DeleteStack { region: spec.region.clone(), name: spec.name.clone() };
-            let because = "an earlier attempt left it in a state that can't be updated";
-            let delete = steps.push(&format!("{prefix}/clear"), action, because, after, None);
-            return Ok(create(steps, "it has to be made anew", BTreeSet::from([delete])));
-        }
-        StackStatus::Stuck => {
-            let because = stack
-                .reason
-                .clone()
-                .unwrap_or_else(|| "its last update could not be taken back".to_owned());
-            return Err(blocked(&spec.region, &spec.name, BlockReason::Stuck(because)));
-        }
-    }
-    let changes = changes(stack, spec);
-    if changes.is_empty() {
-        return Ok(after);
-    }
-    let action =
-        Action::UpdateStack { spec: Box::new(spec.clone()), template: template.clone(), changes };
-    Ok(BTreeSet::from([steps.push(
-        &format!("{prefix}/update"),
-        action,
-        "it differs from the policy",
-        after,
-        None,
-    )]))
-}
-
-fn changes(stack: &StackSeen, spec: &StackSpec) -> Vec<Difference> {
-    let mut changes = difference::of_templates(&stack.template, spec.template.body());
-    changes.extend(difference::of_maps("parameter", &stack.parameters, &spec.parameters));
-    changes.extend(difference::of_maps("tag", &stack.tags, &spec.tags));
-    changes
-}
-
-pub(super) fn blocked(region: &Region, name: &StackName, because: BlockReason) -> Blocked {
-    Blocked { subject: format!("the stack {name} in {region}"), because }
+    buckets: impl Iterator<Item = BucketName>,
+) -> BTreeSet<StepId> {
+    let because = "a bucket can't be deleted with its stack while anything is in it";
+    buckets
+        .map(|bucket| {
+            let id = format!("bucket/{bucket}/empty");
+            steps.push(&id, Action::EmptyBucket { bucket }, because, BTreeSet::new())
+        })
+        .collect()
 }
 
 /// The home stack of a ring that should be gone: buckets first, then the stack.
 pub(super) fn plan_home_removal(
     steps: &mut Steps<'_>,
-    policy: &PolicyName,
+    desired: &Desired,
     ring: &Ring,
-    region: &Region,
     observed: &Observed,
     after: &BTreeSet<StepId>,
 ) -> Result<(), Blocked> {
-    let name = &ring.names.home_stack;
+    let region: &Region = &desired.owner.home_region;
+    let name: &StackName = &ring.names.home_stack;
     let stack = match observed.stack(region, name) {
-        Seen::Absent => return Ok(()),
         Seen::Unknown(because) => return Err(blocked(region, name, BlockReason::Unknown(because))),
         Seen::Present(stack) => stack,
+        Seen::Absent => return bucket_without_stack(ring, observed, region),
     };
-    let ownership = Ownership::of(&stack.tags, policy);
+    let ownership = Ownership::of(&stack.tags, &desired.policy);
     if ownership != Ownership::Ours {
         return Err(blocked(region, name, BlockReason::NotOurs(ownership.to_string())));
     }
-    let mut after = after.clone();
     if stack.status == StackStatus::InProgress {
         let action = Action::WaitForStack { region: region.clone(), name: name.clone() };
-        after = BTreeSet::from([steps.push(
-            "home-stack/wait",
-            action,
-            "a change of it runs",
-            after,
-            None,
-        )]);
+        steps.push("home-stack/wait", action, "a change of it runs", after.clone());
+        return Ok(());
     }
     // What the stack says it made, and the name that is ours by construction where it says nothing.
-    let mut buckets: BTreeSet<_> =
-        stack.outputs.values().filter_map(|output| output.parse().ok()).collect();
-    buckets.insert(ring.names.bucket.clone());
-    let mut emptied = BTreeSet::new();
-    for bucket in buckets {
-        let id = format!("bucket/{bucket}/empty");
-        let because = "a bucket can't be deleted with its stack while anything is in it";
-        emptied.insert(steps.push(
-            &id,
-            Action::EmptyBucket { bucket },
-            because,
-            after.clone(),
-            None,
-        ));
+    let outputs =
+        BUCKET_OUTPUTS.iter().filter_map(|output| stack.outputs.get(*output)?.parse().ok());
+    let buckets: BTreeSet<BucketName> = outputs.chain([ring.names.bucket.clone()]).collect();
+    let emptied = empty_buckets(steps, buckets.into_iter());
+    for step in steps.list.iter_mut().filter(|step| emptied.contains(&step.id)) {
+        step.after.clone_from(after);
     }
     let action = Action::DeleteStack { region: region.clone(), name: name.clone() };
-    steps.push("home-stack/delete", action, "nothing uses it any more", emptied, None);
+    steps.push("home-stack/delete", action, "nothing uses it any more", emptied);
     Ok(())
+}
+
+/// Where the ring's bucket is there and its stack is not, the stack is somewhere else.
+fn bucket_without_stack(ring: &Ring, observed: &Observed, region: &Region) -> Result<(), Blocked> {
+    match observed.overrides.get(&ring.names.bucket) {
+        None | Some(Seen::Absent) => Ok(()),
+        Some(Seen::Present(_) | Seen::Unknown(_)) => Err(Blocked {
+            subject: format!("the bucket {}", ring.names.bucket),
+            because: BlockReason::Missing(format!(
+                "it is there, but its stack is not in {region}: was `home_region` changed in the policy since it was applied?"
+            )),
+        }),
+    }
 }

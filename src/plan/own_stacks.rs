@@ -3,25 +3,27 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    ids::PolicyName,
     plan::{
         Action, BlockReason, Blocked, StepId, Steps, TemplateSource,
-        home::{blocked, plan_stack},
+        stack::{blocked, plan_stack},
     },
-    state::{Observed, Ownership, Ring, Seen, StackStatus},
+    state::{Desired, Observed, Ownership, Ring, Seen, StackStatus},
 };
 
 /// Plans them, Region by Region. Returns the steps that take some away.
 pub(super) fn plan_own_stacks(
     steps: &mut Steps<'_>,
-    policy: &PolicyName,
+    desired: &Desired,
     ring: &Ring,
     observed: &Observed,
     template: &TemplateSource,
     after: &BTreeSet<StepId>,
     problems: &mut Vec<Blocked>,
+    warnings: &mut Vec<String>,
 ) -> BTreeSet<StepId> {
+    let policy = &desired.policy;
     let mut removals = BTreeSet::new();
+    let mut unreadable = Vec::new();
     for (region, name) in &ring.names.own_stacks {
         let prefix = format!("own-stack/{region}");
         let seen = observed.stack(region, name);
@@ -33,43 +35,45 @@ pub(super) fn plan_own_stacks(
             }
             continue;
         }
-        match seen {
-            Seen::Absent => {}
+        let stack = match seen {
+            Seen::Absent => continue,
+            // Nothing is wanted there, so nothing would be done but to take away what may be left.
+            Seen::Unknown(because) if ring.deployment.is_some() => {
+                unreadable.push((region.as_str(), because));
+                continue;
+            }
             Seen::Unknown(because) => {
                 problems.push(blocked(region, name, BlockReason::Unknown(because)));
+                continue;
             }
-            Seen::Present(stack) => {
-                let ownership = Ownership::of(&stack.tags, policy);
-                if ownership != Ownership::Ours {
-                    problems.push(blocked(
-                        region,
-                        name,
-                        BlockReason::NotOurs(ownership.to_string()),
-                    ));
-                    continue;
-                }
-                let mut before = BTreeSet::new();
-                if stack.status == StackStatus::InProgress {
-                    let wait = Action::WaitForStack { region: region.clone(), name: name.clone() };
-                    before.insert(steps.push(
-                        &format!("{prefix}/wait"),
-                        wait,
-                        "a change of it runs",
-                        BTreeSet::new(),
-                        None,
-                    ));
-                }
-                let action = Action::DeleteStack { region: region.clone(), name: name.clone() };
-                let because = "the policy does not cover the management account here any more";
-                removals.insert(steps.push(
-                    &format!("{prefix}/delete"),
-                    action,
-                    because,
-                    before,
-                    None,
-                ));
-            }
+            Seen::Present(stack) => stack,
+        };
+        let ownership = Ownership::of(&stack.tags, policy);
+        if ownership != Ownership::Ours {
+            problems.push(blocked(region, name, BlockReason::NotOurs(ownership.to_string())));
+            continue;
         }
+        if stack.status == StackStatus::InProgress {
+            let wait = Action::WaitForStack { region: region.clone(), name: name.clone() };
+            let id = format!("{prefix}/wait");
+            removals.insert(steps.push(&id, wait, "a change of it runs", BTreeSet::new()));
+            continue;
+        }
+        let action = Action::DeleteStack { region: region.clone(), name: name.clone() };
+        let because = if ring.deployment.is_some() {
+            "the policy does not cover the management account here any more"
+        } else {
+            "all of the policy is taken away"
+        };
+        let id = format!("{prefix}/delete");
+        removals.insert(steps.push(&id, action, because, BTreeSet::new()));
+    }
+    if let Some((_, because)) = unreadable.first() {
+        let regions: Vec<&str> = unreadable.iter().map(|(region, _)| *region).collect();
+        warnings.push(format!(
+            "stacks of the management account could not be looked for in {}, where the policy wants none; one that is left there from an earlier version of the policy would stay: {because}",
+            regions.join(", ")
+        ));
     }
     removals
 }

@@ -8,7 +8,7 @@ use crate::{
         Action, BlockReason, Blocked, Fate, Plan, RingOutline, Step, StepId, Steps, TemplateSource,
         conflict::conflicts,
         coverage::coverage,
-        home::{plan_home, plan_home_removal},
+        home::{HomePlan, plan_home, plan_home_removal},
         own_stacks::plan_own_stacks,
         stack_set::{Scope, SetPlan, blocked, plan_stack_set},
     },
@@ -107,14 +107,18 @@ fn plan_ring(
     }
     let ready = match &ring.deployment {
         None => BTreeSet::new(),
-        Some(deployment) => match plan_home(steps, &desired.policy, ring, deployment, observed) {
-            Ok(ready) => ready,
-            Err(problems) => {
-                steps.list.clear();
-                all_blocked.extend(problems);
-                return;
+        Some(deployment) => {
+            match plan_home(steps, desired, ring, deployment, observed, warnings) {
+                Ok(HomePlan::Ready(ready)) => ready,
+                // What comes behind is planned once it is known what came of the change.
+                Ok(HomePlan::Waiting) => return,
+                Err(problems) => {
+                    steps.list.clear();
+                    all_blocked.extend(problems);
+                    return;
+                }
             }
-        },
+        }
     };
     let (template, ready) = match &ring.deployment {
         Some(deployment) => {
@@ -129,25 +133,52 @@ fn plan_ring(
         let want = ring.deployment.as_ref().and_then(|deployment| deployment.stack_sets.get(name));
         let after = if want.is_some() { &ready } else { &BTreeSet::new() };
         let set_plan = plan_stack_set(steps, name, want, *have, &template, scope, after);
-        for (account, region) in &set_plan.inoperable {
-            warnings.push(format!(
-                "the instance of {name} in account {account}, {region}, is INOPERABLE and is left out of every operation: delete it with --retain-stacks, then its stack by hand, and apply again"
-            ));
-        }
+        left_to_people(desired, name, &set_plan, &mut problems, warnings);
         set_plans.push(set_plan);
     }
     moves_wait(steps, &set_plans);
-
     let mut removed =
-        plan_own_stacks(steps, &desired.policy, ring, observed, &template, &ready, all_blocked);
+        plan_own_stacks(steps, desired, ring, observed, &template, &ready, &mut problems, warnings);
     if ring.deployment.is_none() {
+        warnings.push(format!(
+            "node tags QSConfigName-{id}, role tags QSConfigId-{id} and the policies that were attached to nodes' roles stay where they are",
+            id = ring.id
+        ));
         removed.extend(set_plans.iter().filter_map(|set| set.last.clone()));
-        let region = &desired.owner.home_region;
-        if let Err(blocked) =
-            plan_home_removal(steps, &desired.policy, ring, region, observed, &removed)
+        // The bucket must be there as long as anything may read from it.
+        let unfinished =
+            !problems.is_empty() || steps.list.iter().any(|step| step.action.is_wait());
+        if !unfinished
+            && let Err(blocked) = plan_home_removal(steps, desired, ring, observed, &removed)
         {
-            all_blocked.push(blocked);
+            problems.push(blocked);
         }
+    }
+    drop_unused_template(&mut steps.list);
+    all_blocked.extend(problems);
+}
+
+/// What only a person can mend, and what they have to do.
+fn left_to_people(
+    desired: &Desired,
+    name: &StackSetName,
+    set: &SetPlan,
+    problems: &mut Vec<Blocked>,
+    warnings: &mut Vec<String>,
+) {
+    for (account, region) in &set.inoperable {
+        problems.push(Blocked {
+            subject: format!("the instance of {name} in account {account}, {region}"),
+            because: BlockReason::Stuck(
+                "it is INOPERABLE, so every operation leaves it out: detach it with `aws cloudformation delete-stack-instances --retain-stacks`, delete its stack in that account, and apply again".to_owned(),
+            ),
+        });
+    }
+    for ou in &set.still_followed {
+        let path = desired.names.units.get(ou).map_or(ou.as_str(), |path| path);
+        warnings.push(format!(
+            "auto-deployment of {name} still follows {path}, which is no target any more: it can't be let go without touching instances that stay, so accounts that join it are enrolled until those are gone"
+        ));
     }
 }
 
@@ -184,7 +215,13 @@ fn owned_sets<'a>(
                     None
                 }
                 Seen::Present(set) => match Ownership::of(&set.tags, &desired.policy) {
-                    Ownership::Ours => Some(set),
+                    Ownership::Ours if other_owner(desired, set).is_none() => Some(set),
+                    Ownership::Ours => {
+                        let owner = other_owner(desired, set).unwrap_or_default();
+                        let because = format!("it is administered from account {owner}");
+                        problems.push(blocked(&name, BlockReason::NotOurs(because)));
+                        None
+                    }
                     other => {
                         problems.push(blocked(&name, BlockReason::NotOurs(other.to_string())));
                         None
@@ -194,6 +231,12 @@ fn owned_sets<'a>(
             (name, have)
         })
         .collect()
+}
+
+/// The account that a set's override bucket is in, if it is not this one.
+fn other_owner<'a>(desired: &Desired, set: &'a StackSetSeen) -> Option<&'a str> {
+    let owner = set.parameters.get("OwnerAccountId")?.as_str();
+    Some(owner).filter(|owner| *owner != desired.owner.account.as_str())
 }
 
 /// A template that is too large for a request is put into the ring's bucket first.
@@ -212,8 +255,27 @@ fn large_template(
         key: key.clone(),
         template: template.clone(),
     };
-    let upload = steps.push("template", action, "it is too large for a request", ready, None);
+    let upload = steps.push("template", action, "it is too large for a request", ready);
     (TemplateSource::Object { bucket: bucket.clone(), key }, BTreeSet::from([upload]))
+}
+
+/// A template is uploaded only where a step takes it from there.
+fn drop_unused_template(steps: &mut Vec<Step>) {
+    let is_used = steps.iter().any(|step| match &step.action {
+        Action::CreateStackSet { template, .. }
+        | Action::UpdateStackSet { template, .. }
+        | Action::CreateStack { template, .. }
+        | Action::UpdateStack { template, .. } => *template != TemplateSource::Inline,
+        _ => false,
+    });
+    let upload = steps.iter().position(|step| matches!(step.action, Action::UploadTemplate { .. }));
+    if let Some(upload) = upload.filter(|_| !is_used) {
+        let upload = steps.remove(upload);
+        for step in steps.iter_mut().filter(|step| step.after.contains(&upload.id)) {
+            step.after.remove(&upload.id);
+            step.after.extend(upload.after.iter().cloned());
+        }
+    }
 }
 
 /// An account that moves from one stack set to another must be gone from the one before it comes to the

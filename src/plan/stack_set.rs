@@ -7,10 +7,11 @@ use crate::{
     plan::{
         Action, BlockReason, Blocked, ByAccount, Difference, InstanceTargets, StepId, Steps,
         TemplateSource, difference,
+        removal::{Removal, batches, removal},
     },
     state::{
-        Deployment, InstanceSeen, InstanceStatus, Names, Preferences, Reach, RegionPace, Retain,
-        StackSetSeen, StackSetSpec, Switch,
+        Deployment, InstanceStatus, Names, Preferences, Reach, RegionPace, Retain, StackSetSeen,
+        StackSetSpec, Switch,
     },
 };
 
@@ -30,8 +31,10 @@ pub(super) struct SetPlan {
     pub(super) additions: ByAccount,
     /// The last step, which whatever comes behind the set waits for.
     pub(super) last: Option<StepId>,
-    /// Instances that nobody but a person can bring back.
+    /// Instances that should be there and that nobody but a person can bring back.
     pub(super) inoperable: BTreeSet<(AccountId, Region)>,
+    /// OUs that auto-deployment follows although they are no target.
+    pub(super) still_followed: BTreeSet<OuId>,
 }
 
 /// Steps on one stack set, each waiting for the one before: CloudFormation runs one operation at a time.
@@ -39,14 +42,13 @@ struct Chain<'a, 'b> {
     steps: &'a mut Steps<'b>,
     name: &'a StackSetName,
     after: BTreeSet<StepId>,
-    last_operation: Option<&'a crate::ids::OperationId>,
 }
 
 impl Chain<'_, '_> {
     fn push(&mut self, id: &str, action: Action, because: &str) -> StepId {
         let id = format!("stack-set/{}/{id}", self.name);
         let after = std::mem::take(&mut self.after);
-        let step = self.steps.push(&id, action, because, after, self.last_operation);
+        let step = self.steps.push(&id, action, because, after);
         self.after = BTreeSet::from([step.clone()]);
         step
     }
@@ -74,6 +76,9 @@ impl Scope<'_> {
 }
 
 /// Plans one stack set that is there, is wanted, or both.
+///
+/// While an operation runs on it, what its instances are is about to change, so the plan is to wait
+/// and nothing else; the next plan sees what came of it.
 pub(super) fn plan_stack_set(
     steps: &mut Steps<'_>,
     name: &StackSetName,
@@ -83,12 +88,7 @@ pub(super) fn plan_stack_set(
     scope: Scope<'_>,
     after: &BTreeSet<StepId>,
 ) -> SetPlan {
-    let mut chain = Chain {
-        steps,
-        name,
-        after: after.clone(),
-        last_operation: have.and_then(|have| have.last_operation.as_ref()),
-    };
+    let mut chain = Chain { steps, name, after: after.clone() };
     let mut plan = SetPlan::default();
     match (want, have) {
         (None, None) => {}
@@ -98,28 +98,28 @@ pub(super) fn plan_stack_set(
             chain.push("create", action, "it does not exist");
             additions(&mut chain, want, None, &Removal::default(), &mut plan);
         }
-        (want, Some(have)) => {
+        (_, Some(have)) if !have.running.is_empty() => {
             for operation in &have.running {
                 let id = format!("wait/{}", operation.id);
                 let action = Action::WaitForOperation {
                     stack_set: name.clone(),
                     operation: operation.id.clone(),
                 };
-                chain.push(&id, action, &format!("a {} operation runs already", operation.action));
+                chain.push(&id, action, &format!("a {} operation runs", operation.action));
             }
-            let removals = removals(want, have, scope.names);
-            remove(&mut chain, &removals, want, scope, &mut plan);
+        }
+        (want, Some(have)) => {
+            let removal = removal(want, have, scope.names);
+            plan.still_followed.clone_from(&removal.still_followed);
+            remove(&mut chain, &removal, want, scope, &mut plan);
             match want {
                 Some(want) => {
-                    update(&mut chain, want, have, &removals, template, &mut plan);
-                    additions(&mut chain, want, Some(have), &removals, &mut plan);
+                    update(&mut chain, want, have, &removal, template, scope.names, &mut plan);
+                    additions(&mut chain, want, Some(have), &removal, &mut plan);
                 }
                 None => {
-                    chain.push(
-                        "delete",
-                        Action::DeleteStackSet { stack_set: name.clone() },
-                        "the policy has no use for it any more",
-                    );
+                    let action = Action::DeleteStackSet { stack_set: name.clone() };
+                    chain.push("delete", action, "the policy has no use for it any more");
                 }
             }
         }
@@ -127,124 +127,6 @@ pub(super) fn plan_stack_set(
     plan.last = chain.after.into_iter().next().filter(|last| !after.contains(last));
     plan
 }
-
-/// Instances to delete.
-#[derive(Debug, Default)]
-struct Removal {
-    /// Whole OUs, by the Regions in which they go.
-    whole: BTreeMap<OuId, BTreeSet<Region>>,
-    /// Single accounts: the OU by which each must be named, whether its stack can be deleted, and the Regions.
-    single: BTreeMap<(OuId, AccountId, Retain), BTreeSet<Region>>,
-    /// All instances that go.
-    instances: BTreeSet<(AccountId, Region)>,
-}
-
-fn removals(want: Option<&StackSetSpec>, have: &StackSetSeen, names: &Names) -> Removal {
-    // By the OU that was named when they were made, since they can be named by no other.
-    let mut by_ou: BTreeMap<&OuId, Vec<(&AccountId, &Region)>> = BTreeMap::new();
-    for ((account, region), instance) in &have.instances {
-        if let Some(ou) = recorded_ou(account, instance, want, names) {
-            by_ou.entry(ou).or_default().push((account, region));
-        }
-    }
-    let recorded: BTreeSet<&OuId> = by_ou.keys().copied().chain(have.targets.keys()).collect();
-    let mut removal = Removal::default();
-    for ou in recorded {
-        let instances = by_ou.get(ou).map_or(&[][..], Vec::as_slice);
-        let followed = have.targets.get(ou);
-        let regions: BTreeSet<&Region> = instances
-            .iter()
-            .map(|(_, region)| *region)
-            .chain(followed.into_iter().flatten())
-            .collect();
-        for region in regions {
-            let here: Vec<&AccountId> = instances
-                .iter()
-                .filter(|(_, of)| *of == region)
-                .map(|(account, _)| *account)
-                .collect();
-            let going: Vec<&AccountId> = here
-                .iter()
-                .copied()
-                .filter(|account| !stays(want, ou, account, region, names))
-                .collect();
-            let is_wanted = want
-                .is_some_and(|want| want.targets.contains_key(ou) && want.regions.contains(region));
-            let as_a_whole = !is_wanted && going.len() == here.len();
-            let is_active = |account: &&AccountId| names.active.contains(*account);
-            for account in &going {
-                removal.instances.insert(((*account).clone(), region.clone()));
-                // A whole OU takes its accounts with it, but for those that nobody can enter.
-                if as_a_whole && is_active(account) {
-                    continue;
-                }
-                let retain = if is_active(account) { Retain::Delete } else { Retain::Keep };
-                let key = (ou.clone(), (*account).clone(), retain);
-                removal.single.entry(key).or_default().insert(region.clone());
-            }
-            // Auto-deployment must not follow an OU that is no target any more.
-            let unfollow = followed.is_some_and(|regions| regions.contains(region))
-                && want.is_some_and(|want| want.auto_deployment == Switch::On);
-            if as_a_whole && (unfollow || going.iter().any(is_active)) {
-                removal.whole.entry(ou.clone()).or_default().insert(region.clone());
-            }
-        }
-    }
-    removal
-}
-
-/// The OU by which an instance must be named. Where AWS does not say, the target that covers it.
-fn recorded_ou<'a>(
-    account: &AccountId,
-    instance: &'a InstanceSeen,
-    want: Option<&'a StackSetSpec>,
-    names: &'a Names,
-) -> Option<&'a OuId> {
-    let covering = || {
-        let targets = want.into_iter().flat_map(|want| &want.targets);
-        targets.filter(|(_, target)| target.accounts.contains(account)).map(|(ou, _)| ou).next()
-    };
-    instance.ou.as_ref().or_else(covering).or_else(|| names.parents.get(account))
-}
-
-/// Whether an instance that was made through an OU is as it should be.
-fn stays(
-    want: Option<&StackSetSpec>,
-    ou: &OuId,
-    account: &AccountId,
-    region: &Region,
-    names: &Names,
-) -> bool {
-    let Some(want) = want.filter(|want| want.regions.contains(region)) else { return false };
-    if let Some(target) = want.targets.get(ou) {
-        // A suspended account inside a whole OU stays there: StackSets skips it.
-        let skipped = target.reach == Reach::WholeOu
-            && names.accounts.contains_key(account)
-            && !names.active.contains(account)
-            && is_below(account, ou, names);
-        if skipped || target.accounts.contains(account) {
-            return true;
-        }
-    }
-    // Without auto-deployment it does not matter through which OU an instance was made.
-    want.auto_deployment == Switch::Off
-        && want.targets.values().any(|target| target.accounts.contains(account))
-}
-
-/// Whether an account sits in an OU or below it, as far as the paths tell.
-fn is_below(account: &AccountId, ou: &OuId, names: &Names) -> bool {
-    let (Some(parent), Some(path)) = (names.parents.get(account), names.units.get(ou)) else {
-        return false;
-    };
-    names.units.get(parent).is_some_and(|parent| {
-        ou.is_root()
-            || parent == path
-            || parent.strip_prefix(path.as_ref()).is_some_and(|rest| rest.starts_with('/'))
-    })
-}
-
-/// OUs, and the accounts that are meant in them.
-type Named = (BTreeSet<OuId>, BTreeSet<AccountId>);
 
 fn remove(
     chain: &mut Chain<'_, '_>,
@@ -254,13 +136,19 @@ fn remove(
     plan: &mut SetPlan,
 ) {
     let preferences = want.map_or(REMOVAL, |want| want.preferences);
-    let reason = |targets: &InstanceTargets| {
+    let calls = removal.calls(scope.names, MOST_OUS);
+    for (number, call) in calls.into_iter().enumerate() {
+        let targets = call.targets;
         let again = targets
             .accounts
             .iter()
             .filter(|account| targets.regions.iter().any(|region| scope.covers(account, region)))
             .count();
-        if want.is_none() && again == 0 {
+        let because = if call.retain == Retain::Keep {
+            "they can't be entered, or a deletion failed before: delete their stacks by hand"
+        } else if targets.accounts.is_empty() {
+            "accounts that join these OUs are not to be enrolled any more"
+        } else if want.is_none() && again == 0 {
             "the policy has no use for this stack set any more"
         } else if again == 0 {
             "the policy does not cover these any more"
@@ -268,78 +156,30 @@ fn remove(
             "they are made anew, since they have to be named through another OU or stack set"
         } else {
             "some are not covered any more, the others are made anew through another OU or stack set"
-        }
-    };
-    // Single accounts first: what can't be entered must be gone before its OU is deleted as a whole.
-    let mut single: BTreeMap<(Retain, &BTreeSet<Region>), Named> = BTreeMap::new();
-    for ((ou, account, retain), regions) in &removal.single {
-        let (ous, accounts) = single.entry((*retain, regions)).or_default();
-        ous.insert(ou.clone());
-        accounts.insert(account.clone());
-    }
-    let mut number = 0;
-    let mut push = |chain: &mut Chain<'_, '_>, targets: InstanceTargets, retain, because: &str| {
-        number += 1;
+        };
         let accounts = targets.accounts.clone();
-        let action =
-            Action::RemoveInstances { stack_set: chain.name.clone(), targets, retain, preferences };
-        let step = chain.push(&format!("remove-{number}"), action, because);
+        let action = Action::RemoveInstances {
+            stack_set: chain.name.clone(),
+            targets,
+            retain: call.retain,
+            preferences,
+        };
+        let step = chain.push(&format!("remove-{}", number + 1), action, because);
         for account in accounts {
             plan.removals.entry(account).or_default().insert(step.clone());
         }
-    };
-    for ((retain, regions), (ous, accounts)) in single {
-        for batch in batches(&ous) {
-            let targets = InstanceTargets {
-                ous: batch,
-                reach: Reach::NamedAccounts,
-                accounts: accounts.clone(),
-                regions: regions.clone(),
-            };
-            let because = match retain {
-                Retain::Delete => reason(&targets),
-                Retain::Keep => "these accounts can't be entered any more",
-            };
-            push(chain, targets, retain, because);
-        }
-    }
-    let mut whole: BTreeMap<&BTreeSet<Region>, BTreeSet<OuId>> = BTreeMap::new();
-    for (ou, regions) in &removal.whole {
-        whole.entry(regions).or_default().insert(ou.clone());
-    }
-    for (regions, ous) in whole {
-        let kept: BTreeSet<&AccountId> =
-            removal.single.keys().map(|(_, account, _)| account).collect();
-        let accounts = removal
-            .instances
-            .iter()
-            .filter(|(account, region)| regions.contains(region) && !kept.contains(account))
-            .map(|(account, _)| account.clone())
-            .collect::<BTreeSet<_>>();
-        for batch in batches(&ous) {
-            let targets = InstanceTargets {
-                ous: batch,
-                reach: Reach::WholeOu,
-                accounts: accounts.clone(),
-                regions: regions.clone(),
-            };
-            let because = reason(&targets);
-            push(chain, targets, Retain::Delete, because);
-        }
     }
 }
 
-fn batches(ous: &BTreeSet<OuId>) -> Vec<BTreeSet<OuId>> {
-    let all: Vec<&OuId> = ous.iter().collect();
-    all.chunks(MOST_OUS).map(|batch| batch.iter().map(|ou| (*ou).clone()).collect()).collect()
-}
-
+/// Gives the set another template, parameters or tags; where nothing of it is different, only tries
+/// again what an earlier operation left outdated.
 fn update(
     chain: &mut Chain<'_, '_>,
     want: &StackSetSpec,
     have: &StackSetSeen,
     removal: &Removal,
     template: &TemplateSource,
+    names: &Names,
     plan: &mut SetPlan,
 ) {
     if have.managed_execution == Switch::Off {
@@ -349,39 +189,68 @@ fn update(
             "without it a second operation is refused instead of queued",
         );
     }
-    let changes = changes(want, have);
     let staying = have.instances.iter().filter(|(key, _)| !removal.instances.contains(*key));
-    let mut retried = BTreeSet::new();
+    let mut outdated: BTreeMap<(&OuId, &AccountId), BTreeSet<Region>> = BTreeMap::new();
     for ((account, region), instance) in staying {
-        match instance.status {
-            InstanceStatus::Outdated => {
-                retried.insert(account.clone());
+        match (instance.status, &instance.ou) {
+            (InstanceStatus::Outdated, Some(ou)) => {
+                outdated.entry((ou, account)).or_default().insert(region.clone());
             }
-            InstanceStatus::Inoperable => {
+            // Left out as long as its account was suspended, which it no longer is.
+            (InstanceStatus::SkippedSuspended, Some(ou)) if names.active.contains(account) => {
+                outdated.entry((ou, account)).or_default().insert(region.clone());
+            }
+            (InstanceStatus::Inoperable, _) => {
                 plan.inoperable.insert((account.clone(), region.clone()));
             }
-            InstanceStatus::Current | InstanceStatus::SkippedSuspended => {}
+            (
+                InstanceStatus::Outdated
+                | InstanceStatus::Current
+                | InstanceStatus::SkippedSuspended,
+                _,
+            ) => {}
         }
     }
-    // What is outdated while an operation runs may well be its work; the next plan will tell.
-    if !have.running.is_empty() {
-        retried.clear();
-    }
-    if changes.is_empty() && retried.is_empty() {
+    let changes = changes(want, have);
+    if !changes.is_empty() {
+        let action = Action::UpdateStackSet {
+            spec: Box::new(want.clone()),
+            template: template.clone(),
+            changes,
+        };
+        chain.push("update", action, "it differs from the policy");
         return;
     }
-    let because = if changes.is_empty() {
-        "an earlier operation left instances outdated"
-    } else {
-        "it differs from the policy"
-    };
-    let action = Action::UpdateStackSet {
-        spec: Box::new(want.clone()),
-        template: template.clone(),
-        changes,
-        retried,
-    };
-    chain.push("update", action, because);
+    // Creating an instance that is there and outdated tries it again, and touches no other
+    // (API reference of `CreateStackInstances`); an update would run through all of them.
+    let mut groups: BTreeMap<BTreeSet<Region>, BTreeMap<OuId, BTreeSet<AccountId>>> =
+        BTreeMap::new();
+    for ((ou, account), regions) in outdated {
+        let named = groups.entry(regions).or_default();
+        named.entry(ou.clone()).or_default().insert(account.clone());
+    }
+    let mut number = 0;
+    for (regions, named) in groups {
+        for (ous, accounts) in batches(named, MOST_OUS) {
+            number += 1;
+            let targets = InstanceTargets {
+                ous,
+                reach: Reach::NamedAccounts,
+                accounts,
+                regions: regions.clone(),
+            };
+            let action = Action::AddInstances {
+                stack_set: want.name.clone(),
+                targets,
+                preferences: want.preferences,
+            };
+            chain.push(
+                &format!("retry-{number}"),
+                action,
+                "an earlier operation left them outdated",
+            );
+        }
+    }
 }
 
 fn changes(want: &StackSetSpec, have: &StackSetSeen) -> Vec<Difference> {
@@ -419,11 +288,10 @@ fn additions(
         for region in &want.regions {
             let missing: Vec<&AccountId> =
                 target.accounts.iter().filter(|account| !is_there(account, region)).collect();
-            // An OU without accounts is named once, so that auto-deployment follows it.
+            // An OU that auto-deployment does not follow yet is named, whether or not it has accounts.
             let followed =
                 have.and_then(|have| have.targets.get(ou)).is_some_and(|of| of.contains(region));
-            let to_follow =
-                target.accounts.is_empty() && want.auto_deployment == Switch::On && !followed;
+            let to_follow = want.auto_deployment == Switch::On && !followed;
             if to_follow || !missing.is_empty() {
                 regions.insert(region.clone());
                 accounts.extend(missing.into_iter().cloned());
@@ -434,18 +302,16 @@ fn additions(
         }
     }
     let mut number = 0;
-    for ((reach, regions), ous) in groups {
-        for batch in batches(&ous.keys().cloned().collect()) {
+    for ((reach, regions), named) in groups {
+        for (ous, accounts) in batches(named, MOST_OUS) {
             number += 1;
-            let accounts: BTreeSet<AccountId> =
-                batch.iter().flat_map(|ou| &ous[ou]).cloned().collect();
             let because = if accounts.is_empty() {
                 "accounts that join these OUs are to be enrolled"
             } else {
                 "the policy covers these, and they have no instance"
             };
             let targets = InstanceTargets {
-                ous: batch,
+                ous,
                 reach,
                 accounts: accounts.clone(),
                 regions: regions.clone(),

@@ -48,6 +48,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether it waits for something that runs, after which one has to look and plan again.
+    pub fn waits(&self) -> bool {
+        self.steps.iter().any(|step| step.action.is_wait())
+    }
+
     /// Whether there is nothing to do and nothing in the way.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.blocked.is_empty()
@@ -120,10 +125,6 @@ pub struct Step {
     pub because: String,
     /// The steps that must be done before.
     pub after: BTreeSet<StepId>,
-    /// The newest operation of the stack set when the plan was made. With it the operation's ID is the
-    /// same for a retry in this run, and another in a run after a failure.
-    #[serde(skip)]
-    pub last_operation: Option<OperationId>,
 }
 
 /// A change to one thing, with all that is needed to make it.
@@ -213,12 +214,10 @@ pub enum Action {
         spec: Box<StackSetSpec>,
         /// Where its template is taken from.
         template: TemplateSource,
-        /// What is different now; empty where instances are only tried again.
+        /// What is different now.
         changes: Vec<Difference>,
-        /// Instances that an earlier operation left outdated.
-        retried: BTreeSet<AccountId>,
     },
-    /// Make instances.
+    /// Make instances, or try again those that are outdated.
     AddInstances {
         /// In which set.
         stack_set: StackSetName,
@@ -246,6 +245,11 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether it only waits for what runs already. What comes behind it has to be planned anew.
+    pub fn is_wait(&self) -> bool {
+        matches!(self, Self::WaitForOperation { .. } | Self::WaitForStack { .. })
+    }
+
     /// The stack set that it works on, where it does.
     pub fn stack_set(&self) -> Option<&StackSetName> {
         match self {
@@ -377,7 +381,6 @@ impl Steps<'_> {
         action: Action,
         because: impl Into<String>,
         after: BTreeSet<StepId>,
-        last_operation: Option<&OperationId>,
     ) -> StepId {
         let id = StepId::new(format!("{}/{id}", self.ring));
         self.list.push(Step {
@@ -386,7 +389,6 @@ impl Steps<'_> {
             action,
             because: because.into(),
             after,
-            last_operation: last_operation.cloned(),
         });
         id
     }

@@ -109,7 +109,11 @@ fn what_people_say(organization: &Organization) -> Names {
             .filter(|account| account.state == AccountState::Active)
             .map(|account| account.id.clone())
             .collect(),
-        management_account: Some(organization.management_account().clone()),
+        above: organization
+            .units()
+            .filter_map(|unit| Some((unit.id.clone(), unit.parent.clone()?)))
+            .collect(),
+        resting: BTreeSet::new(),
     }
 }
 
@@ -175,6 +179,12 @@ pub fn resolve(
         return Err(policy.problems(problems));
     }
     warnings.extend(clock_changes(policy, today));
+    desired.names.resting = cover
+        .skipped
+        .iter()
+        .filter(|skipped| matches!(skipped.because, SkipReason::NotActive { .. }))
+        .map(|skipped| skipped.account.clone())
+        .collect();
     desired.skipped = cover.skipped;
     desired.warnings = warnings;
     Ok(desired)

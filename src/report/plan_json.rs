@@ -35,7 +35,7 @@ pub fn plan_json(plan: &Plan) -> Value {
             "unchanged": coverage.count(Change::Unchanged),
             "skipped": skipped.len(),
             "steps": steps.len(),
-            "blocked": blocked.len(),
+            "blocked": coverage.count(Change::Blocked),
         },
         "guards": {
             "max_removed_accounts": guards.max_removed_accounts,
@@ -51,6 +51,7 @@ pub fn plan_json(plan: &Plan) -> Value {
                 "added": change.added,
                 "removed": change.removed,
                 "remade": change.remade,
+                "changed": change.changed,
                 "kept": change.kept,
             },
         })).collect::<Vec<_>>(),

@@ -106,7 +106,7 @@ fn coverage(text: &mut String, plan: &Plan, detail: Detail) {
         ]);
         let shown = match (detail, change) {
             (Detail::Everything, _) => usize::MAX,
-            (Detail::Folded, Change::Unchanged) => 0,
+            (Detail::Folded, Change::Unchanged | Change::Blocked) => 0,
             // Who loses something is always named.
             (Detail::Folded, Change::Remove) => SHOWN * 4,
             (Detail::Folded, Change::Add | Change::Change) => {
@@ -136,7 +136,7 @@ fn coverage(text: &mut String, plan: &Plan, detail: Detail) {
     }
     // Styles come after the columns, which would count them as letters.
     for line in columns("", rows).lines() {
-        let styled = [Change::Add, Change::Change, Change::Remove]
+        let styled = [Change::Add, Change::Change, Change::Remove, Change::Blocked]
             .into_iter()
             .find_map(|change| Some(symbol(change) + line.strip_prefix(plain_symbol(change))?));
         let _ = writeln!(text, "{}", styled.as_deref().unwrap_or(line));
@@ -177,15 +177,16 @@ fn what_happens(accounts: &[(&AccountId, &AccountChange)]) -> String {
     if !remade.is_empty() {
         parts.push(format!("deleted and made anew in {}", regions(&remade)));
     }
+    let changed = union(|change| &change.changed);
+    kept.retain(|region| !changed.contains(region));
+    if !changed.is_empty() {
+        parts.push(format!("~ {}", regions(&changed)));
+    }
     if !kept.is_empty() {
-        let changes = accounts
-            .iter()
-            .all(|(_, change)| change.change == Change::Change && change.added.is_empty());
-        parts.push(if changes {
-            format!("~ {}", regions(&kept))
-        } else {
-            format!("= {}", regions(&kept))
-        });
+        parts.push(format!("= {}", regions(&kept)));
+    }
+    if accounts.iter().all(|(_, change)| change.change == Change::Blocked) {
+        parts.push("nothing can be planned for now".to_owned());
     }
     parts.join("; ")
 }
@@ -302,9 +303,9 @@ fn warnings(text: &mut String, plan: &Plan) {
 fn last_line(plan: &Plan) -> String {
     let counted = |change| plan.coverage.count(change);
     let skipped = plan.skipped.len();
-    let blocked = match plan.blocked.len() {
-        0 => String::new(),
-        number => format!(", {}", bad(&format!("{number} blocked"))),
+    let blocked = match (counted(Change::Blocked), plan.blocked.len()) {
+        (0, 0) => String::new(),
+        (accounts, _) => format!(", {}", bad(&format!("{accounts} blocked"))),
     };
     if plan.is_empty() {
         return format!(

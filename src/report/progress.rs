@@ -41,7 +41,9 @@ impl Progress {
                 format!("…       {words}: {}", so_far(*done, *failed, *total))
             }
             EventKind::Ended(end) => {
-                self.ended += 1;
+                if !matches!(end, StepEnd::NotStarted | StepEnd::LeftRunning(_)) {
+                    self.ended += 1;
+                }
                 match end {
                     StepEnd::Done => format!("{}    {words}", good("done")),
                     StepEnd::DoneInPart(failures) => format!(

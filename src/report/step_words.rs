@@ -49,16 +49,14 @@ pub fn step_words(step: &Step) -> String {
         Action::TurnOnManagedExecution { stack_set } => {
             format!("turn on managed execution of stack set {stack_set}")
         }
-        Action::UpdateStackSet { spec, changes, retried, .. } => {
-            if changes.is_empty() {
-                format!("try {} of stack set {} again", count(retried.len(), "account"), spec.name)
-            } else {
-                format!("update stack set {} ({})", spec.name, count(changes.len(), "difference"))
-            }
+        Action::UpdateStackSet { spec, changes, .. } => {
+            format!("update stack set {} ({})", spec.name, count(changes.len(), "difference"))
         }
         Action::AddInstances { stack_set, targets, .. } => {
             if targets.accounts.is_empty() {
                 format!("let stack set {stack_set} follow {}", count(targets.ous.len(), "OU"))
+            } else if step.id.as_str().contains("/retry-") {
+                format!("try {} of stack set {stack_set} again", extent(targets))
             } else {
                 format!("add {} to stack set {stack_set}", extent(targets))
             }
@@ -66,7 +64,7 @@ pub fn step_words(step: &Step) -> String {
         Action::RemoveInstances { stack_set, targets, retain, .. } => {
             let kept = match retain {
                 crate::plan::Retain::Delete => "",
-                crate::plan::Retain::Keep => ", leaving their stacks behind",
+                crate::plan::Retain::Keep => ", and leave their stacks behind",
             };
             if targets.accounts.is_empty() {
                 format!(

@@ -31,6 +31,7 @@ pub(super) fn plain_symbol(change: Change) -> &'static str {
         Change::Change => "~",
         Change::Remove => "-",
         Change::Unchanged => "=",
+        Change::Blocked => "!",
     }
 }
 
@@ -40,7 +41,7 @@ pub(super) fn symbol(change: Change) -> String {
     match change {
         Change::Add => good(plain),
         Change::Change => caution(plain),
-        Change::Remove => bad(plain),
+        Change::Remove | Change::Blocked => bad(plain),
         Change::Unchanged => plain.to_owned(),
     }
 }

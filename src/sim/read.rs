@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cloud::{
-        Caller, CloudError, CloudRead, FeatureSet, ListedAccount, ListedUnit, Object, Operations,
+        Caller, CloudError, CloudRead, FeatureSet, ListedAccount, ListedUnit, Object,
         OrganizationFacts, Page, StackSetDescription, TrustedAccess,
     },
     ids::{
@@ -221,29 +221,21 @@ impl CloudRead for SimulatedAws {
         .await
     }
 
-    async fn operations(
+    async fn running_operations(
         &self,
         call_as: CallAs,
         name: &StackSetName,
-    ) -> Result<Operations, CloudError> {
+    ) -> Result<Vec<OperationSeen>, CloudError> {
         let call = "cloudformation:ListStackSetOperations";
         self.look(call, |world| {
             world.check_caller(call, call_as)?;
             let (now, lag) = (world.now, world.lag);
             let set = world.stack_set(call, name)?;
-            let listed =
-                || set.operations.iter().filter(|operation| operation.requested + lag <= now);
-            let running = listed()
-                .filter(|operation| !operation.ended || operation.ends + lag > now)
-                .map(|operation| OperationSeen {
-                    id: operation.id.clone(),
-                    action: operation.action.to_owned(),
-                })
-                .collect();
-            Ok(Operations {
-                running,
-                last: listed().next_back().map(|operation| operation.id.clone()),
-            })
+            let listed = set.operations.iter().filter(|operation| operation.requested + lag <= now);
+            let running = listed.filter(|operation| !operation.ended).map(|operation| {
+                OperationSeen { id: operation.id.clone(), action: operation.action.to_owned() }
+            });
+            Ok(running.collect())
         })
         .await
     }

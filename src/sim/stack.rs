@@ -37,6 +37,8 @@ pub(super) struct Stack {
     content: Option<Content>,
     outputs: BTreeMap<String, String>,
     buckets: BTreeSet<BucketName>,
+    /// What an execution is making of it, or could not make of it.
+    attempted: Option<Content>,
     change_sets: BTreeMap<String, ChangeSet>,
     /// The change set that was executed last.
     executed: Option<String>,
@@ -61,9 +63,10 @@ impl Stack {
     fn in_review(born: Duration) -> Self {
         Self {
             born,
-            status: StackStatus::NeverMade,
+            status: StackStatus::Proposed,
             failures: Vec::new(),
             content: None,
+            attempted: None,
             outputs: BTreeMap::new(),
             buckets: BTreeSet::new(),
             change_sets: BTreeMap::new(),
@@ -79,11 +82,12 @@ impl Stack {
 
     /// Whether nothing was ever tried.
     fn is_in_review(&self) -> bool {
-        self.status == StackStatus::NeverMade && self.executed.is_none()
+        self.status == StackStatus::Proposed
     }
 
     pub(super) fn seen(&self) -> StackSeen {
-        let content = self.content.clone();
+        // A stack shows what it is becoming, or what it could not become.
+        let content = self.attempted.clone().or_else(|| self.content.clone());
         let (template, parameters, tags) = content
             .map(|content| (content.template.as_ref().to_owned(), content.parameters, content.tags))
             .unwrap_or_default();
@@ -224,6 +228,10 @@ impl World {
         stack.change = change_sets
             .remove(change_set)
             .map(|change_set| (ends, Change::Make(change_set.content)));
+        stack.attempted = match &stack.change {
+            Some((_, Change::Make(content))) => Some(content.clone()),
+            _ => None,
+        };
         stack.status = StackStatus::InProgress;
         stack.executed = Some(change_set.to_owned());
         stack.failures.clear();
@@ -305,7 +313,10 @@ impl World {
             self.failing.get(&self.account).cloned().into_iter().chain(taken).collect();
         if !stack.failures.is_empty() {
             stack.status = match stack.content {
-                Some(_) => StackStatus::Settled,
+                Some(_) => {
+                    stack.attempted = None;
+                    StackStatus::Settled
+                }
                 None => StackStatus::NeverMade,
             };
             return;
@@ -322,6 +333,7 @@ impl World {
             (known.logs_to, known.retained) = (bucket.logs_to, bucket.retained);
         }
         stack.status = StackStatus::Settled;
+        stack.attempted = None;
         stack.buckets = buckets;
         stack.outputs = made.outputs;
         stack.content = Some(content);

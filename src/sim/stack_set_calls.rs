@@ -230,7 +230,8 @@ impl World {
             !set.targets.contains_key(*ou) && !set.instances.values().any(|known| known.ou == **ou)
         });
         if let Some(ou) = unknown {
-            return Err(refused(call, format!("Organizational unit {ou} not found in StackSet")));
+            let message = format!("Organizational unit {ou} not found in StackSet");
+            return Err(not_found(call, "ValidationError", message));
         }
         self.check_targets(call, &targets)?;
         self.submit(name, id.clone(), Work::Delete(targets, retain), preferences);

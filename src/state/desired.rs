@@ -75,12 +75,14 @@ pub struct Names {
     pub units: BTreeMap<OuId, Arc<str>>,
     /// The name of each account.
     pub accounts: BTreeMap<AccountId, Arc<str>>,
+    /// The OU above each OU; none above the root.
+    pub above: BTreeMap<OuId, OuId>,
     /// The OU that each account sits in.
     pub parents: BTreeMap<AccountId, OuId>,
     /// The accounts that are active. In others, and in those that have left, nothing can be deleted.
     pub active: BTreeSet<AccountId>,
-    /// The management account, whose stacks are its own.
-    pub management_account: Option<AccountId>,
+    /// Accounts that the policy would cover if they were active: what they have is left to them.
+    pub resting: BTreeSet<AccountId>,
 }
 
 /// Limits on how much one apply may change without being told so.

@@ -112,8 +112,6 @@ pub struct StackSetSeen {
     pub instances: BTreeMap<(AccountId, Region), InstanceSeen>,
     /// Operations that run or wait, the oldest first.
     pub running: Vec<OperationSeen>,
-    /// The newest operation, whatever became of it.
-    pub last_operation: Option<OperationId>,
 }
 
 /// A stack instance as it is.

@@ -1,6 +1,5 @@
 """Lets one hybrid node read the ring's baselines: its role gets two policies and the ring's tag."""
 
-from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -14,7 +13,7 @@ HINTS = {"LimitExceeded": ". A quota is used up (10 managed policies a role): de
 
 
 class Run:
-    """One node's turn. Every error says what was being done to what, and what had been done before."""
+    """One node's turn. Every error says what had been done before."""
 
     def __init__(self, node: str) -> None:
         self.node, self.done = node, []
@@ -22,7 +21,7 @@ class Run:
     def error(self, text: str) -> Exception:
         return RuntimeError(f"Node {self.node}: {text}. Done before: {'; '.join(self.done) or 'nothing'}.")
 
-    def call(self, doing: str, call: Callable[..., Any], *fine: str, **arguments: Any) -> Any:
+    def call(self, doing: str, call: Any, *fine: str, **arguments: Any) -> Any:
         """AWS's answer; None if it is one of the errors that are fine."""
         try:
             return call(**arguments)

@@ -11,38 +11,39 @@ from botocore.exceptions import ClientError
 RETRIES = Config(retries={"mode": "standard", "max_attempts": 10})
 GONE = ("InvalidInstanceID.NotFound", "InvalidResourceId")
 STATUS = "AWS:InstanceInformation.InstanceStatus"
+ALIVE = {"Key": STATUS, "Values": ["Terminated", "ConnectionLost"], "Type": "NotEqual"}
 
 
 def chunks(items: list[str], size: int) -> Iterator[list[str]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def nodes(ssm: Any, filters: dict[str, list[str]], *more: dict[str, Any]) -> set[str]:
+def nodes(ssm: Any, **filters: list[str]) -> set[str]:
     """The ids of the nodes that Inventory has for all of the filters."""
-    asked = [{"Key": key, "Values": values, "Type": "Equal"} for key, values in filters.items()]
-    pages = ssm.get_paginator("get_inventory").paginate(Filters=[*asked, *more])
+    asked = [{"Key": f"AWS:{key.replace('_', '.')}", "Values": values} for key, values in filters.items()]
+    pages = ssm.get_paginator("get_inventory").paginate(Filters=[*asked, ALIVE])
     return {entity["Id"] for page in pages for entity in page["Entities"]}
 
 
 def tagged(ssm: Any, key: str, values: list[str]) -> set[str]:
     """The nodes with the tag: with one of the values, or with any if none is named."""
     if not values:
-        return nodes(ssm, {"AWS:Tag.Key": [key]})
+        return nodes(ssm, Tag_Key=[key])
     found: set[str] = set()
     for some in chunks(values, 40):  # Inventory takes 40 values a filter
-        found |= nodes(ssm, {"AWS:Tag.Key": [key], "AWS:Tag.Value": some})
+        found |= nodes(ssm, Tag_Key=[key], Tag_Value=some)
     return found
 
 
 def targets(ssm: Any, kind: str, values: list[Any]) -> set[str]:
     """The nodes that the policy means now. Filters are ANDed, so each tag is asked for by itself."""
-    if kind == "InstanceIds":
+    if kind == "InstanceIds" and values:
         return set(values)
-    if kind == "ResourceGroup":
-        return nodes(ssm, {"AWS:ResourceGroup.Name": values})
+    if kind == "ResourceGroup" and values:
+        return nodes(ssm, ResourceGroup_Name=values)
     if kind == "Tags" and values:
         return set.intersection(*(tagged(ssm, tag["Key"], tag["Values"]) for tag in values))
-    raise ValueError(f"TargetType {kind} with TargetValues {values} names no nodes. Nothing was changed.")
+    raise ValueError(f"TargetType {kind} with TargetValues {values} names no nodes. Nothing changed.")
 
 
 def untag(ec2: Any, ssm: Any, some: list[str], key: str) -> list[str]:
@@ -66,9 +67,8 @@ def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
     values = events["TargetValues"]
     values = json.loads(values) if isinstance(values, str) else values
     ec2, ssm = boto3.client("ec2", config=RETRIES), boto3.client("ssm", config=RETRIES)
-    alive = {"Key": STATUS, "Values": ["Terminated", "ConnectionLost"], "Type": "NotEqual"}
     try:
-        stale = sorted(nodes(ssm, {"AWS:Tag.Key": [key]}, alive) - targets(ssm, kind, values))
+        stale = sorted(nodes(ssm, Tag_Key=[key]) - targets(ssm, kind, values))
     except ClientError as error:
         raise RuntimeError(
             f"reading nodes with tag {key} and targets failed: {error}. Nothing changed."

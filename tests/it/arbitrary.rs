@@ -1,6 +1,6 @@
 //! Random organizations and policies, over few names so that what was and what shall be overlap.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use orgpatch::state::{Account, AccountState, Organization};
 use proptest::{
@@ -30,7 +30,7 @@ pub(crate) fn config() -> ProptestConfig {
 }
 
 /// Where an account sits, and whether it is active.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Seat {
     pub(crate) path: String,
     pub(crate) state: AccountState,
@@ -39,6 +39,12 @@ pub(crate) struct Seat {
 impl Seat {
     fn is_active(&self) -> bool {
         self.state == AccountState::Active
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.path, self.state)
     }
 }
 
@@ -56,12 +62,12 @@ pub(crate) struct World {
 impl World {
     /// The organization as it is at first.
     pub(crate) fn organization(&self) -> Organization {
-        let mut text = self.paths[1..].join("\n");
-        for (index, seat) in self.before.iter().enumerate() {
+        let seats = self.before.iter().enumerate().map(|(number, seat)| {
             let state = if seat.is_active() { "active" } else { "suspended" };
-            text.push_str(&format!("\n{}  account-{index}({state})", seat.path));
-        }
-        organization(&text)
+            format!("{}  account-{number}({state})", seat.path)
+        });
+        let lines: Vec<String> = self.paths[1..].iter().cloned().chain(seats).collect();
+        organization(&lines.join("\n"))
     }
 }
 
@@ -84,7 +90,7 @@ fn any_seat(paths: Vec<String>) -> impl Strategy<Value = Seat> {
 }
 
 /// What a policy asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Wanted {
     ous: Vec<String>,
     regions: Vec<&'static str>,
@@ -97,6 +103,12 @@ pub(crate) struct Wanted {
     install: Option<&'static str>,
     ubuntu: &'static str,
     pace: &'static str,
+}
+
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
 }
 
 impl Wanted {
@@ -146,11 +158,6 @@ impl Wanted {
             Some(_) => is_in(path, name),
             None => path.split('/').any(|part| part == name),
         })
-    }
-
-    /// How many Regions an account that is covered has stacks in.
-    pub(crate) fn regions(&self) -> usize {
-        self.regions.len()
     }
 }
 
@@ -207,6 +214,19 @@ pub(crate) fn any_world() -> impl Strategy<Value = (World, Wanted, Wanted)> {
         let seats = || vec(any_seat(paths.clone()), ACCOUNTS);
         (Just(paths.clone()), seats(), seats(), any_wanted(&paths), any_wanted(&paths)).prop_map(
             |(paths, before, after, first, second)| (World { paths, before, after }, first, second),
+        )
+    })
+}
+
+/// The same with moves: accounts by their numbers, each with its next seat, and whether an apply follows.
+pub(crate) fn any_moves() -> impl Strategy<Value = (World, Wanted, Vec<(usize, Seat, bool)>)> {
+    any_paths().prop_flat_map(|paths| {
+        let moves = vec((0..ACCOUNTS, any_seat(paths.clone()), any::<bool>()), 1..6);
+        let seats = vec(any_seat(paths.clone()), ACCOUNTS);
+        (Just(paths.clone()), seats, any_wanted(&paths), moves).prop_map(
+            |(paths, before, wanted, moves)| {
+                (World { paths, after: before.clone(), before }, wanted, moves)
+            },
         )
     })
 }

@@ -162,14 +162,14 @@ fn source_files(folder: &Path, files: &mut Vec<PathBuf>) {
 
 #[test]
 fn every_file_keeps_to_its_room() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
-    source_files(&root, &mut files);
+    source_files(&sources, &mut files);
     assert!(files.len() > 50, "the sources are not where they were");
 
     let mut found = Vec::new();
     for file in files {
-        let below = file.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+        let below = file.strip_prefix(&sources).unwrap().to_string_lossy().replace('\\', "/");
         let room = below.split(['/', '.']).next().unwrap();
         // Tests in `src` may ask a neighbour for help; the room itself may not.
         if below.contains("/tests/") {

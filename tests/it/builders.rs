@@ -13,7 +13,7 @@ use std::{
 
 use jiff::civil::{Date, date};
 use orgpatch::{
-    apply::{Outcome, Stop, apply},
+    apply::{Event, Outcome, Stop, apply},
     cloud::{CloudRead as _, CloudWrite as _},
     discover,
     ids::{AccountId, CallAs, Digest, OuId, Region},
@@ -96,13 +96,11 @@ pub(crate) fn organization(text: &str) -> Organization {
 
 fn unit(path: &str) -> Unit {
     let (above, name) = path.rsplit_once('/').unwrap();
-    match name {
-        "" => Unit { id: ou_id("/"), name: "Root".to_owned(), parent: None },
-        _ => {
-            let above = if above.is_empty() { "/" } else { above };
-            Unit { id: ou_id(path), name: name.to_owned(), parent: Some(ou_id(above)) }
-        }
+    if name.is_empty() {
+        return Unit { id: ou_id("/"), name: "Root".to_owned(), parent: None };
     }
+    let above = if above.is_empty() { "/" } else { above };
+    Unit { id: ou_id(path), name: name.to_owned(), parent: Some(ou_id(above)) }
 }
 
 fn state_called(name: &str) -> AccountState {
@@ -160,6 +158,8 @@ pub(crate) enum Wish {
 pub(crate) struct Stage {
     pub(crate) aws: SimulatedAws,
     pub(crate) today: Date,
+    /// How many runs there were, since no two may share their operations' IDs.
+    pub(crate) runs: std::cell::Cell<u32>,
 }
 
 impl Stage {
@@ -169,7 +169,7 @@ impl Stage {
     }
 
     pub(crate) fn over(snapshot: Snapshot) -> Self {
-        Self { aws: SimulatedAws::new(snapshot), today: TODAY }
+        Self { aws: SimulatedAws::new(snapshot), today: TODAY, runs: 0.into() }
     }
 
     /// An AWS in which a policy has been rolled out.
@@ -218,10 +218,21 @@ impl Stage {
 
     /// Carries out a plan, whatever its guards say.
     pub(crate) fn apply(&self, plan: &Plan) -> Outcome {
+        self.apply_telling(plan, |_| ())
+    }
+
+    /// The same, telling what happens.
+    pub(crate) fn apply_telling(&self, plan: &Plan, tell: impl FnMut(Event<'_>)) -> Outcome {
         let removals = Removals::ByName(plan.policy.clone());
         let approved = approve(plan, removals).unwrap_or_else(|refusal| panic!("{refusal}"));
         let (_switch, stop) = Stop::new();
-        run(apply(&approved, &self.aws, &stop, |_| ()))
+        run(apply(&approved, &self.aws, &stop, &self.next_run(), tell))
+    }
+
+    /// A text that no other run on this stage has.
+    pub(crate) fn next_run(&self) -> String {
+        self.runs.set(self.runs.get() + 1);
+        format!("run {}", self.runs.get())
     }
 
     /// Carries out a plan of which everything must come off.

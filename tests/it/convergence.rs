@@ -68,7 +68,7 @@ proptest! {
             |(seed, paths, pages)| {
                 let aws = SimulatedAws::new(snapshot(world.organization()));
                 let aws = aws.with_seed(seed).with_paths(paths).with_pages(pages);
-                let stage = Stage { aws, today: TODAY };
+                let stage = Stage { aws, today: TODAY, runs: 0.into() };
                 if fits(&stage, &first.text()) {
                     stage.roll_out(&first.text());
                 }
@@ -161,8 +161,11 @@ fn stories() -> Vec<Story> {
 impl Story {
     /// The stage with what is there before.
     fn begin(&self, aws: impl FnOnce(SimulatedAws) -> SimulatedAws) -> Stage {
-        let stage =
-            Stage { aws: aws(SimulatedAws::new(snapshot(organization(TREE)))), today: TODAY };
+        let stage = Stage {
+            aws: aws(SimulatedAws::new(snapshot(organization(TREE)))),
+            today: TODAY,
+            runs: 0.into(),
+        };
         if let Some(before) = &self.before {
             stage.roll_out(before);
         }
@@ -176,9 +179,14 @@ impl Story {
     /// Plans and applies once more, and sees that it has come to its end.
     fn finish(&self, stage: &Stage, after: &str) {
         let name = self.name;
-        let plan = stage.look(&self.policy, self.wish).plan;
+        let mut plan = stage.look(&self.policy, self.wish).plan;
         assert_eq!(plan.blocked, [], "{name}, {after}");
-        let outcome = stage.apply(&plan);
+        let mut outcome = stage.apply(&plan);
+        // As the commands do: what was waited for is looked at again.
+        while plan.waits() {
+            plan = stage.look(&self.policy, self.wish).plan;
+            outcome = stage.apply(&plan);
+        }
         let Look { desired, plan: left, .. } = stage.look(&self.policy, self.wish);
         assert!(
             left.is_empty(),
@@ -226,6 +234,7 @@ fn broken_off(story: &Story, stage: &Stage, at: usize, end: End) -> usize {
     let approved = approve(&plan, Removals::ByName(plan.policy.clone())).unwrap();
     let (switch, stop) = Stop::new();
     let events = Cell::new(0);
+    let run_id = stage.next_run();
     run(async {
         let count = |event: Event<'_>| {
             // Of those that only say how far it has come there are many alike.
@@ -236,7 +245,7 @@ fn broken_off(story: &Story, stage: &Stage, at: usize, end: End) -> usize {
                 switch.wish();
             }
         };
-        let mut applying = pin!(apply(&approved, &stage.aws, &stop, count));
+        let mut applying = pin!(apply(&approved, &stage.aws, &stop, &run_id, count));
         poll_fn(|context| {
             let polled = applying.as_mut().poll(context);
             if end == End::Killed && events.get() >= at {

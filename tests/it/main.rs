@@ -5,9 +5,11 @@ mod arbitrary;
 mod architecture;
 mod bad_policies;
 mod builders;
+mod command_line;
 mod convergence;
 mod exclusion;
 mod fake_http;
 
+mod readme;
 mod stories;
 mod wire;

@@ -2,17 +2,17 @@
 //! AWS, and a second plan that has nothing to do.
 
 use orgpatch::{
-    apply::{Outcome, StepEnd},
+    apply::{EventKind, Outcome, StepEnd},
     ids::CallAs,
     plan::{BlockReason, Plan, Refusal, Removals},
-    report::outcome_text,
+    report::{Progress, outcome_text},
     sim::example_snapshot,
     state::{Snapshot, Switch},
 };
 
 use crate::builders::{
-    Stage, Wish, account_id, approve, assert_reads, edited, organization, ou_id, parsed, plain,
-    snapshot, words,
+    MANAGEMENT, Stage, Wish, account_id, approve, assert_reads, edited, organization, ou_id,
+    parsed, plain, snapshot, words,
 };
 
 /// A shop: a clean OU, one with something excluded inside, and one that no policy here covers.
@@ -585,6 +585,42 @@ fn a_failed_account_is_told_with_its_reason_and_the_next_apply_tries_only_that()
     assert_reads("failed_account_again", &words(&again));
     stage.apply_all(&again);
     stage.assert_matches(STRICT);
+}
+
+#[test]
+fn nothing_is_tried_behind_a_step_that_failed() {
+    let stage = Stage::new(CLEAN);
+    stage.aws.fail_account(&parsed(MANAGEMENT), "The bucket quota of the account is used up");
+
+    let plan = stage.plan(STRICT);
+    let failed = stage.apply(&plan);
+
+    assert_reads("failed_home_stack", &outcome(&plan, &failed));
+    assert_eq!(stage.stacks(), [].into());
+    assert_eq!(stage.aws.stack_sets(), [].into());
+    stage.aws.heal();
+    let again = stage.plan(STRICT);
+    assert_reads("failed_home_stack_again", &words(&again));
+    stage.apply_all(&again);
+    stage.assert_matches(STRICT);
+}
+
+#[test]
+fn a_running_apply_is_told_line_by_line() {
+    let stage = Stage::new(SHOP);
+    stage.aws.fail_account(&stage.account("orders"), "The role quota of the account is used up");
+    let plan = stage.plan(STRICT);
+    let mut progress = Progress::new(plan.steps.len());
+    let mut lines = Vec::new();
+
+    stage.apply_telling(&plan, |event| {
+        // How far an operation has come depends on the pauses between two looks.
+        if !matches!(event.kind, EventKind::Progress { .. }) {
+            lines.extend(progress.line(&event));
+        }
+    });
+
+    assert_reads("progress", &plain(&lines.join("\n")));
 }
 
 #[test]

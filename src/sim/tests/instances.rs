@@ -139,7 +139,7 @@ fn an_ou_that_does_not_exist_or_is_not_recorded_is_refused() {
 
         let other = Named::whole(&aws, &["/Sandbox"], US);
         let refused = delete(&aws, "a", &other, Retain::Delete, "other").await.unwrap_err();
-        assert_eq!(refused.kind, CloudErrorKind::Refused);
+        assert_eq!(refused.kind, CloudErrorKind::NotFound);
         assert!(refused.message.ends_with("not found in StackSet"), "{}", refused.message);
     });
 }

@@ -23,7 +23,7 @@ fn operations_of_one_set_wait_for_their_turn() {
         };
         assert_eq!(progress("first").await, OperationStatus::Running);
         assert_eq!(progress("second").await, OperationStatus::Queued);
-        assert_eq!(aws.operations(AS, &set("a")).await.unwrap().running.len(), 2);
+        assert_eq!(aws.running_operations(AS, &set("a")).await.unwrap().len(), 2);
         wait(&aws, "a", "second").await;
         let runs = aws.operations_run();
         assert_eq!(runs[0].end, runs[1].start);

@@ -117,7 +117,7 @@ fn a_stack_makes_its_buckets_and_shows_what_it_was_made_from() {
 }
 
 #[test]
-fn a_stack_that_was_never_executed_is_not_made() {
+fn a_stack_that_was_never_executed_is_only_proposed() {
     let aws = aws();
     run(async {
         let spec = spec("linux");
@@ -125,7 +125,7 @@ fn a_stack_that_was_never_executed_is_not_made() {
         let early = aws.execute_change_set(&home(), &name(), "c").await.unwrap_err();
         assert_eq!(early.kind, CloudErrorKind::Refused);
         let seen = aws.stack(&home(), &name()).await.unwrap().unwrap();
-        assert_eq!(seen.status, StackStatus::NeverMade);
+        assert_eq!(seen.status, StackStatus::Proposed);
         assert!(aws.buckets().is_empty());
     });
 }
