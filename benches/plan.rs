@@ -2,7 +2,10 @@
 //!
 //! A benchmark, never a test: figures differ between machines. `make bench` runs it.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
 use orgpatch::{
     discover,
@@ -19,19 +22,17 @@ const OUS: usize = 50;
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
-    let mut out = format!(
-        "{:<44} {:>10} {:>8}\n",
-        "first plan over a snapshot (median of 5)", "measured", "goal"
-    );
+    let mut out = std::io::stdout().lock();
+    let what = "first plan over a snapshot (median of 5)";
+    let _ = writeln!(out, "{what:<44} {:>10} {:>8}", "measured", "goal");
     for (accounts, regions, goal) in [(100, 17, "-"), (1_000, 17, "< 1 s"), (10_000, 10, "-")] {
         let mut times: Vec<Duration> =
             (0..RUNS).map(|_| runtime.block_on(measure(accounts, regions))).collect();
         times.sort();
         let what = format!("{accounts} accounts, {OUS} OUs, {regions} Regions");
-        out += &format!("{what:<44} {:>8.1}ms {goal:>8}\n", times[RUNS / 2].as_secs_f64() * 1e3);
+        let median = times[RUNS / 2].as_secs_f64() * 1e3;
+        let _ = writeln!(out, "{what:<44} {median:>8.1}ms {goal:>8}");
     }
-    use std::io::Write as _;
-    let _ = std::io::stdout().write_all(out.as_bytes());
 }
 
 /// One plan, from the text of the snapshot to the steps.

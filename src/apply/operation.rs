@@ -75,8 +75,8 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         operation: &OperationId,
     ) -> Result<Progress, StepFailure> {
         match self.follow(step, name, operation, 0).await {
-            Err(StepFailure::Instances { .. } | StepFailure::Stopped(_)) => Ok(Progress::Done),
-            Ok(Progress::DoneInPart(_)) => Ok(Progress::Done),
+            Err(StepFailure::Instances { .. } | StepFailure::Stopped(_))
+            | Ok(Progress::DoneInPart(_)) => Ok(Progress::Done),
             other => other,
         }
     }

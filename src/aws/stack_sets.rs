@@ -17,7 +17,9 @@ use crate::{
         cloudformation,
         error::failure,
     },
-    cloud::{CloudError, CloudErrorKind, Operations, Page, StackSetDescription, TrustedAccess},
+    cloud::{
+        CloudError, CloudErrorKind, OperationStatus, Page, StackSetDescription, TrustedAccess,
+    },
     ids::{AccountId, CallAs, OuId, Region, StackSetName},
     state::{InstanceSeen, InstanceStatus, OperationSeen, Switch},
 };
@@ -192,7 +194,7 @@ impl StackSets {
             }
             let id = name(CALL, "OperationId", operation.operation_id())?;
             // The listing may be late; this one is not.
-            let progress = self.progress(call_as, set, &id).await?;
+            let progress = self.operation_progress(call_as, set, &id).await?;
             if matches!(progress.status, OperationStatus::Queued | OperationStatus::Running) {
                 let action = operation.action().map(|action| action.as_str().to_owned());
                 running.push(OperationSeen { id, action: action.unwrap_or_default() });

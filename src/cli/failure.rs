@@ -106,6 +106,7 @@ impl From<DiscoverError> for Failure {
             DiscoverError::Cloud(error) => exit_of(error.kind),
             DiscoverError::NoStanding { .. } => Exit::NotAllowed,
             DiscoverError::Tree(_)
+            | DiscoverError::EndlessListing
             | DiscoverError::LimitedFeatures(_)
             | DiscoverError::NoTrustedAccess
             | DiscoverError::NoActiveAccount(_) => Exit::Failed,

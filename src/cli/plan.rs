@@ -27,6 +27,7 @@ pub(super) async fn run(
             path.display(),
             snapshot.taken_at
         ));
+        world::warn_of_other_region(&policy, &snapshot, terminal);
         return show(args, &policy, &SimulatedAws::new(snapshot), terminal).await;
     }
     let aws = world.connect(Some(&policy.home_region.value), terminal).await?;

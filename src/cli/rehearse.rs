@@ -24,6 +24,9 @@ pub(super) async fn run(args: &RehearseArgs, terminal: &Terminal) -> Result<Exit
         .as_ref()
         .map_or("the example organization".to_owned(), |path| path.display().to_string());
     terminal.say(&format!("Rehearsal on a simulated AWS over {whose}: nothing real is touched.\n"));
+    if args.org.is_some() {
+        world::warn_of_other_region(&policy, &snapshot, terminal);
+    }
     let aws = SimulatedAws::new(snapshot);
     let Look { plan, .. } = world::look(&policy, Wish::Kept, &aws).await?;
     terminal.out(&plan_text(&plan, Detail::Folded));

@@ -25,7 +25,9 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
     if let Some(path) = &args.org {
-        return render(args, &policy, &SimulatedAws::new(world::snapshot(path)?), terminal).await;
+        let snapshot = world::snapshot(path)?;
+        world::warn_of_other_region(&policy, &snapshot, terminal);
+        return render(args, &policy, &SimulatedAws::new(snapshot), terminal).await;
     }
     let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
     render(args, &policy, &aws, terminal).await

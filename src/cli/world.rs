@@ -119,6 +119,16 @@ pub(super) fn snapshot(path: &Path) -> Result<Snapshot, Failure> {
     serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
 }
 
+/// Says where a recorded organization does not fit a policy: baselines are those of its Region.
+pub(super) fn warn_of_other_region(policy: &Policy, snapshot: &Snapshot, terminal: &Terminal) {
+    let (home, recorded) = (&policy.home_region.value, &snapshot.region);
+    if home != recorded {
+        terminal.say(&format!(
+            "warning: the organization was recorded in {recorded}, so the baselines are those of {recorded} and not of the policy's home Region {home}"
+        ));
+    }
+}
+
 /// What a look at the world gives.
 pub(super) struct Look {
     /// What the policy asks for.

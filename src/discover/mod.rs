@@ -45,6 +45,9 @@ pub enum DiscoverError {
     /// StackSets may not act in the organization.
     #[error("trusted access of CloudFormation StackSets is not active in the organization")]
     NoTrustedAccess,
+    /// A listing goes round in circles.
+    #[error("AWS's listing of the organization does not come to an end")]
+    EndlessListing,
     /// Not one account is active.
     #[error("the organization {0} has no active account")]
     NoActiveAccount(crate::ids::OrganizationId),
@@ -55,7 +58,7 @@ impl DiscoverError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Cloud(error) => error.help().map(str::to_owned),
-            Self::Tree(_) => Some(
+            Self::Tree(_) | Self::EndlessListing => Some(
                 "Accounts or OUs may have been moved while they were read. Run the same command again.".to_owned(),
             ),
             Self::NoStanding { account, .. } => Some(format!(

@@ -4,7 +4,7 @@
 //! tell where everybody sits; only the OUs' names are left, one call an OU. Where the chains are
 //! missing, both OUs and accounts are asked for level by level. Both ways give the same tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -17,9 +17,6 @@ use crate::{
 
 /// OUs nest five levels below the root at most (Organizations quotas), so the fifth is not asked.
 const DEEPEST: usize = 5;
-
-/// The most pages of one listing. A listing that is longer goes round in circles.
-const MOST_PAGES: usize = 100_000;
 
 /// Reads the whole organization.
 ///
@@ -52,17 +49,21 @@ pub async fn organization(
     }
 }
 
-/// All items of a listing, given its first page. A page may be empty and yet not be the last.
+/// All items of a listing, given its first page. A page may be empty and yet not be the last. A listing
+/// that comes back to a page it had goes round in circles, and what it has not shown is not known.
 async fn rest<T, F>(
     first: Page<T>,
     mut read: impl FnMut(Option<String>) -> F,
-) -> Result<Vec<T>, CloudError>
+) -> Result<Vec<T>, DiscoverError>
 where
     F: Future<Output = Result<Page<T>, CloudError>>,
 {
     let Page { mut items, mut next } = first;
-    for _ in 0..MOST_PAGES {
-        let Some(token) = next else { break };
+    let mut seen = BTreeSet::new();
+    while let Some(token) = next {
+        if !seen.insert(token.clone()) {
+            return Err(DiscoverError::EndlessListing);
+        }
         let page = read(Some(token)).await?;
         items.extend(page.items);
         next = page.next;
@@ -100,7 +101,7 @@ async fn by_walking(cloud: &impl CloudRead) -> Result<(Vec<Unit>, Vec<Account>),
             let accounts = listed.into_iter().map(|ListedAccount { id, name, state, chain: _ }| {
                 Account { id, name, parent: parent.clone(), state }
             });
-            Ok::<_, CloudError>(accounts.collect())
+            Ok::<_, DiscoverError>(accounts.collect())
         })
         .buffered(AT_A_TIME)
         .try_collect()
@@ -130,7 +131,7 @@ async fn units_below(cloud: &impl CloudRead, root: ListedUnit) -> Result<Vec<Uni
                     name,
                     parent: Some(parent.clone()),
                 });
-                Ok::<_, CloudError>(units.collect())
+                Ok::<_, DiscoverError>(units.collect())
             })
             .buffered(AT_A_TIME)
             .try_collect()

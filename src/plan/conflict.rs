@@ -9,17 +9,12 @@ use serde_json::Value;
 
 use crate::{
     ids::{AccountId, Region, StackSetName},
-    plan::{BlockReason, Blocked},
+    plan::{BlockReason, Blocked, Remarks},
     state::{ConflictCheck, Desired, Observed, Ownership, Ring, Seen, StackSetSeen},
 };
 
 /// Finds them. An error blocks; a warning is only said.
-pub(super) fn conflicts(
-    desired: &Desired,
-    observed: &Observed,
-    blocked: &mut Vec<Blocked>,
-    warnings: &mut Vec<String>,
-) {
+pub(super) fn conflicts(desired: &Desired, observed: &Observed, remarks: &mut Remarks) {
     if desired.conflict_check == ConflictCheck::Off {
         return;
     }
@@ -31,7 +26,7 @@ pub(super) fn conflicts(
             let set = match set {
                 Seen::Present(set) => set,
                 Seen::Unknown(because) if !is_named(desired, name) => {
-                    warnings.push(format!(
+                    remarks.warnings.push(format!(
                         "the stack set {name} could not be read, so it is not known whether it patches the same nodes: {because}"
                     ));
                     continue;
@@ -43,11 +38,13 @@ pub(super) fn conflicts(
             }
             let Some(words) = overlap(&wanted, &nodes, set) else { continue };
             match desired.conflict_check {
-                ConflictCheck::Error => blocked.push(Blocked {
+                ConflictCheck::Error => remarks.blocked.push(Blocked {
                     subject: format!("the stack set {name}"),
                     because: BlockReason::Conflict(words),
                 }),
-                ConflictCheck::Warn => warnings.push(format!("the stack set {name}: {words}")),
+                ConflictCheck::Warn => {
+                    remarks.warnings.push(format!("the stack set {name}: {words}"));
+                }
                 ConflictCheck::Off => {}
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     plan::{
-        Action, BlockReason, Blocked, StepId, Steps, TemplateSource,
+        Action, BlockReason, Remarks, StepId, Steps, TemplateSource,
         stack::{blocked, plan_stack},
     },
     state::{Desired, Observed, Ownership, Ring, Seen, StackStatus},
@@ -18,8 +18,7 @@ pub(super) fn plan_own_stacks(
     observed: &Observed,
     template: &TemplateSource,
     after: &BTreeSet<StepId>,
-    problems: &mut Vec<Blocked>,
-    warnings: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) -> BTreeSet<StepId> {
     let policy = &desired.policy;
     let mut removals = BTreeSet::new();
@@ -31,7 +30,7 @@ pub(super) fn plan_own_stacks(
             ring.deployment.as_ref().and_then(|deployment| deployment.own_stacks.get(region));
         if let Some(spec) = wanted {
             if let Err(blocked) = plan_stack(steps, &prefix, policy, spec, template, seen, after) {
-                problems.push(blocked);
+                remarks.blocked.push(blocked);
             }
             continue;
         }
@@ -43,14 +42,18 @@ pub(super) fn plan_own_stacks(
                 continue;
             }
             Seen::Unknown(because) => {
-                problems.push(blocked(region, name, BlockReason::Unknown(because)));
+                remarks.blocked.push(blocked(region, name, BlockReason::Unknown(because)));
                 continue;
             }
             Seen::Present(stack) => stack,
         };
         let ownership = Ownership::of(&stack.tags, policy);
         if ownership != Ownership::Ours {
-            problems.push(blocked(region, name, BlockReason::NotOurs(ownership.to_string())));
+            remarks.blocked.push(blocked(
+                region,
+                name,
+                BlockReason::NotOurs(ownership.to_string()),
+            ));
             continue;
         }
         if stack.status == StackStatus::InProgress {
@@ -70,7 +73,7 @@ pub(super) fn plan_own_stacks(
     }
     if let Some((_, because)) = unreadable.first() {
         let regions: Vec<&str> = unreadable.iter().map(|(region, _)| *region).collect();
-        warnings.push(format!(
+        remarks.warnings.push(format!(
             "stacks of the management account could not be looked for in {}, where the policy wants none; one that is left there from an earlier version of the policy would stay: {because}",
             regions.join(", ")
         ));

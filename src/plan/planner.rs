@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::{
     ids::{BucketName, Digest, StackSetName},
     plan::{
-        Action, BlockReason, Blocked, Fate, Plan, RingOutline, Step, StepId, Steps, TemplateSource,
+        Action, BlockReason, Blocked, Fate, Plan, Remarks, RingOutline, Step, StepId, Steps,
+        TemplateSource,
         conflict::conflicts,
         coverage::coverage,
         home::{HomePlan, plan_home, plan_home_removal},
@@ -25,12 +26,11 @@ use crate::{
 /// reported as blocked and not touched, and so is all that depends on it.
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let mut all_steps: Vec<Step> = Vec::new();
-    let mut all_blocked = Vec::new();
-    let mut warnings = desired.warnings.clone();
+    let mut remarks = Remarks { blocked: Vec::new(), warnings: desired.warnings.clone() };
     let mut ring_before: BTreeSet<StepId> = BTreeSet::new();
     for ring in &desired.rings {
         let mut steps = Steps { ring: &ring.name, list: Vec::new() };
-        plan_ring(&mut steps, desired, ring, observed, &mut all_blocked, &mut warnings);
+        plan_ring(&mut steps, desired, ring, observed, &mut remarks);
         for step in &mut steps.list {
             if step.after.is_empty() {
                 step.after.clone_from(&ring_before);
@@ -41,17 +41,18 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
         }
         all_steps.extend(steps.list);
     }
-    conflicts(desired, observed, &mut all_blocked, &mut warnings);
-    all_blocked.sort();
-    all_blocked.dedup();
+    conflicts(desired, observed, &mut remarks);
+    let Remarks { mut blocked, warnings } = remarks;
+    blocked.sort();
+    blocked.dedup();
     let coverage = coverage(desired, observed, &all_steps);
-    let digest = digest(&all_steps, &all_blocked);
+    let digest = digest(&all_steps, &blocked);
     Plan {
         policy: desired.policy.clone(),
         owner: desired.owner.clone(),
         rings: desired.rings.iter().map(outline).collect(),
         steps: all_steps,
-        blocked: all_blocked,
+        blocked,
         skipped: desired.skipped.clone(),
         warnings,
         coverage,
@@ -95,26 +96,25 @@ fn plan_ring(
     desired: &Desired,
     ring: &Ring,
     observed: &Observed,
-    all_blocked: &mut Vec<Blocked>,
-    warnings: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) {
     let mut problems = Vec::new();
     let sets = owned_sets(desired, ring, observed, &mut problems);
     if !problems.is_empty() {
         // One set that is in the way, or can't be read, holds up the ring: its parts belong together.
-        all_blocked.extend(problems);
+        remarks.blocked.extend(problems);
         return;
     }
     let ready = match &ring.deployment {
         None => BTreeSet::new(),
         Some(deployment) => {
-            match plan_home(steps, desired, ring, deployment, observed, warnings) {
+            match plan_home(steps, desired, ring, deployment, observed, &mut remarks.warnings) {
                 Ok(HomePlan::Ready(ready)) => ready,
                 // What comes behind is planned once it is known what came of the change.
                 Ok(HomePlan::Waiting) => return,
                 Err(problems) => {
                     steps.list.clear();
-                    all_blocked.extend(problems);
+                    remarks.blocked.extend(problems);
                     return;
                 }
             }
@@ -133,14 +133,13 @@ fn plan_ring(
         let want = ring.deployment.as_ref().and_then(|deployment| deployment.stack_sets.get(name));
         let after = if want.is_some() { &ready } else { &BTreeSet::new() };
         let set_plan = plan_stack_set(steps, name, want, *have, &template, scope, after);
-        left_to_people(desired, name, &set_plan, &mut problems, warnings);
+        left_to_people(desired, name, &set_plan, remarks);
         set_plans.push(set_plan);
     }
     moves_wait(steps, &set_plans);
-    let mut removed =
-        plan_own_stacks(steps, desired, ring, observed, &template, &ready, &mut problems, warnings);
+    let mut removed = plan_own_stacks(steps, desired, ring, observed, &template, &ready, remarks);
     if ring.deployment.is_none() {
-        warnings.push(format!(
+        remarks.warnings.push(format!(
             "node tags QSConfigName-{id}, role tags QSConfigId-{id} and the policies that were attached to nodes' roles stay where they are",
             id = ring.id
         ));
@@ -151,23 +150,16 @@ fn plan_ring(
         if !unfinished
             && let Err(blocked) = plan_home_removal(steps, desired, ring, observed, &removed)
         {
-            problems.push(blocked);
+            remarks.blocked.push(blocked);
         }
     }
     drop_unused_template(&mut steps.list);
-    all_blocked.extend(problems);
 }
 
 /// What only a person can mend, and what they have to do.
-fn left_to_people(
-    desired: &Desired,
-    name: &StackSetName,
-    set: &SetPlan,
-    problems: &mut Vec<Blocked>,
-    warnings: &mut Vec<String>,
-) {
+fn left_to_people(desired: &Desired, name: &StackSetName, set: &SetPlan, remarks: &mut Remarks) {
     for (account, region) in &set.inoperable {
-        problems.push(Blocked {
+        remarks.blocked.push(Blocked {
             subject: format!("the instance of {name} in account {account}, {region}"),
             because: BlockReason::Stuck(
                 "it is INOPERABLE, so every operation leaves it out: detach it with `aws cloudformation delete-stack-instances --retain-stacks`, delete its stack in that account, and apply again".to_owned(),
@@ -176,7 +168,7 @@ fn left_to_people(
     }
     for ou in &set.still_followed {
         let path = desired.names.units.get(ou).map_or(ou.as_str(), |path| path);
-        warnings.push(format!(
+        remarks.warnings.push(format!(
             "auto-deployment of {name} still follows {path}, which is no target any more: it can't be let go without touching instances that stay, so accounts that join it are enrolled until those are gone"
         ));
     }

@@ -168,16 +168,16 @@ impl Removal {
     pub(super) fn calls(&self, names: &Names, most_ous: usize) -> Vec<RemovalCall> {
         let mut single: BTreeMap<(Retain, &BTreeSet<Region>), Named> = BTreeMap::new();
         for ((ou, account, retain), regions) in &self.single {
-            let named = single.entry((*retain, regions)).or_default();
-            named.entry(ou.clone()).or_default().insert(account.clone());
+            let group = single.entry((*retain, regions)).or_default();
+            group.entry(ou.clone()).or_default().insert(account.clone());
         }
         let mut whole: BTreeMap<(Reverse<usize>, BTreeSet<&Region>), Named> = BTreeMap::new();
         for (ou, regions) in &self.whole {
             let above = std::iter::successors(names.above.get(ou), |ou| names.above.get(*ou));
             let rank = above.filter(|above| self.whole.contains_key(*above)).count();
             let accounts = regions.values().flatten().cloned().collect();
-            let named = whole.entry((Reverse(rank), regions.keys().collect())).or_default();
-            named.insert(ou.clone(), accounts);
+            let group = whole.entry((Reverse(rank), regions.keys().collect())).or_default();
+            group.insert(ou.clone(), accounts);
         }
         let single = single.into_iter().flat_map(|((retain, regions), named)| {
             batches(named, most_ous).into_iter().map(move |(ous, accounts)| RemovalCall {

@@ -112,15 +112,12 @@ pub(super) fn plan_stack_set(
             let removal = removal(want, have, scope.names);
             plan.still_followed.clone_from(&removal.still_followed);
             remove(&mut chain, &removal, want, scope, &mut plan);
-            match want {
-                Some(want) => {
-                    update(&mut chain, want, have, &removal, template, scope.names, &mut plan);
-                    additions(&mut chain, want, Some(have), &removal, &mut plan);
-                }
-                None => {
-                    let action = Action::DeleteStackSet { stack_set: name.clone() };
-                    chain.push("delete", action, "the policy has no use for it any more");
-                }
+            if let Some(want) = want {
+                update(&mut chain, want, have, &removal, template, scope.names, &mut plan);
+                additions(&mut chain, want, Some(have), &removal, &mut plan);
+            } else {
+                let action = Action::DeleteStackSet { stack_set: name.clone() };
+                chain.push("delete", action, "the policy has no use for it any more");
             }
         }
     }
@@ -226,8 +223,8 @@ fn update(
     let mut groups: BTreeMap<BTreeSet<Region>, BTreeMap<OuId, BTreeSet<AccountId>>> =
         BTreeMap::new();
     for ((ou, account), regions) in outdated {
-        let named = groups.entry(regions).or_default();
-        named.entry(ou.clone()).or_default().insert(account.clone());
+        let group = groups.entry(regions).or_default();
+        group.entry(ou.clone()).or_default().insert(account.clone());
     }
     let mut number = 0;
     for (regions, named) in groups {

@@ -366,6 +366,13 @@ impl fmt::Display for BlockReason {
     }
 }
 
+/// What a plan says beside its steps.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    pub(super) blocked: Vec<Blocked>,
+    pub(super) warnings: Vec<String>,
+}
+
 /// Steps in the making.
 #[derive(Debug)]
 pub(super) struct Steps<'a> {

@@ -28,6 +28,8 @@ pub(super) struct Cover {
     pub(super) whole: BTreeMap<OuId, BTreeSet<AccountId>>,
     /// Single accounts, by the topmost OU in which they are named.
     pub(super) pinned: BTreeMap<OuId, BTreeSet<AccountId>>,
+    /// OUs that are covered, and not as a whole.
+    pub(super) in_part: BTreeSet<OuId>,
     /// Accounts that get nothing from the stack sets.
     pub(super) skipped: Vec<Skipped>,
 }
@@ -102,6 +104,7 @@ impl Tree<'_> {
             cover.whole.insert(ou.clone(), accounts);
             return;
         }
+        cover.in_part.insert(ou.clone());
         let direct: Vec<AccountId> = self
             .organization
             .members(ou)

@@ -24,6 +24,12 @@ use super::{
 /// The tag that holds a policy's `owner`.
 const OWNER_TAG: &str = "orgpatch:owner";
 
+/// Bytes that the OUs may take in the bucket policy, of the 20 KB that S3 takes in all.
+const MOST_PATHS: usize = 18_000;
+
+/// A parameter's value (CloudFormation quotas page).
+const LONGEST_VALUE: usize = 4_096;
+
 /// Stack instances of one stack set (CloudFormation quotas page; adjustable).
 const MOST_INSTANCES: usize = 100_000;
 
@@ -56,7 +62,15 @@ pub(super) fn deployment(
         explorer: policy.explorer,
         nodes: &policy.targets.nodes,
     });
-    let home = home(policy, organization, cover, ring);
+    if let Some((name, value)) = parameters.iter().find(|(_, value)| value.len() > LONGEST_VALUE) {
+        let message = format!(
+            "the template's parameter {name} would have {} bytes; CloudFormation takes {LONGEST_VALUE}",
+            value.len()
+        );
+        return Err(Problem::at(&policy.targets.ous[0].place, message)
+            .help("Name fewer tags, values or nodes in `targets.nodes`."));
+    }
+    let home = home(policy, organization, cover, ring)?;
     let patching_tags = tags(policy, ring, &patching, &parameters);
 
     let set = |name: &StackSetName, auto_deployment, reach, targets: &Accounts| StackSetSpec {
@@ -137,18 +151,33 @@ fn schedules(
     (schedules, lines)
 }
 
-fn home(policy: &Policy, organization: &Organization, cover: &Cover, ring: &Ring) -> StackSpec {
-    let template = templates::home(&ring.id, &org_paths(organization, cover));
+fn home(
+    policy: &Policy,
+    organization: &Organization,
+    cover: &Cover,
+    ring: &Ring,
+) -> Result<StackSpec, Problem> {
+    let paths = org_paths(organization, cover);
+    let bytes: usize = paths.iter().map(|path| path.len() + 3).sum();
+    if bytes > MOST_PATHS {
+        let message = format!(
+            "the bucket policy would have to name {} OUs in {bytes} bytes; {MOST_PATHS} fit into the 20 KB that S3 takes",
+            paths.len()
+        );
+        return Err(Problem::at(&policy.targets.ous[0].place, message)
+            .help("Name fewer, larger OUs as targets, or write several policies, each for a part of them."));
+    }
+    let template = templates::home(&ring.id, &paths);
     let boundary = &policy.iam.permissions_boundary;
     let parameters =
         templates::home_parameters(&policy.name, &ring.id, organization.id(), boundary);
-    StackSpec {
+    Ok(StackSpec {
         name: ring.names.home_stack.clone(),
         region: policy.home_region.value.clone(),
         tags: tags(policy, ring, &template, &parameters),
         template,
         parameters,
-    }
+    })
 }
 
 /// Refuses more instances than a stack set takes, with the arithmetic.

@@ -88,6 +88,12 @@ impl<'a> Paths<'a> {
 }
 
 impl Paths<'_> {
+    /// The problem of a name that no OU has.
+    pub(super) fn no_such_name(&self, ou: &At<OuRef>, name: &str, key: &str) -> Problem {
+        let message = format!("`{key}`: no organizational unit is called `{name}`");
+        self.or_nearest_name(Problem::at(&ou.place, message), name)
+    }
+
     /// Adds the path of the OU whose name is nearest, or equal but for its spelling.
     fn or_nearest_name(&self, problem: Problem, name: &str) -> Problem {
         let names = self.organization.units().filter(|unit| unit.parent.is_some());

@@ -11,8 +11,9 @@ use crate::{
     ids::{AccountId, CallAs, OuId, Region, RingId, RingName},
     state::{
         AccountState, Desired, Names, Organization, Owner, RegionStatus, Ring, RingNames,
-        SkipReason,
+        SkipReason, Switch,
     },
+    templates::PermissionsBoundary,
 };
 
 use super::{
@@ -21,7 +22,7 @@ use super::{
     error::{Problem, Problems},
     paths::Paths,
     schedule,
-    values::{At, ManagementAccount, OuRef, Policy},
+    values::{At, ManagementAccount, NewAccounts, OuRef, Policy},
 };
 
 /// OUs of these names are taken out wherever they are, unless the policy lists its own.
@@ -178,6 +179,8 @@ pub fn resolve(
     if !problems.is_empty() {
         return Err(policy.problems(problems));
     }
+    warnings.extend(joiners(policy, organization, &cover));
+    warnings.extend(boundary(policy));
     warnings.extend(clock_changes(policy, today));
     desired.names.resting = cover
         .skipped
@@ -227,11 +230,10 @@ fn excluded(
             for ou in ous {
                 if let OuRef::Name(name) = &ou.value {
                     let found = tree.named(name);
-                    // The two names of the default are often written out to be sure.
+                    // The two names of the default are often written out to be sure. Any other that
+                    // matches nothing would leave covered what was to be taken out.
                     if found.is_empty() && !EXCLUDED_BY_DEFAULT.contains(&name.as_str()) {
-                        warnings.push(format!(
-                            "`targets.exclude.ous` names `{name}`, and no OU is called so"
-                        ));
+                        problems.push(tree.no_such_name(ou, name, "targets.exclude.ous"));
                     }
                     excluded.ous.extend(found);
                 } else {
@@ -317,6 +319,27 @@ fn left_out(cover: &Cover) -> String {
     } else {
         format!("Left out: {}.", reasons.join("; "))
     }
+}
+
+/// What becomes of accounts that join an OU which could not be named as a whole.
+fn joiners(policy: &Policy, organization: &Organization, cover: &Cover) -> Option<String> {
+    if policy.new_accounts != NewAccounts::Enroll || cover.in_part.is_empty() {
+        return None;
+    }
+    let paths: Vec<String> = cover.in_part.iter().map(|ou| organization.path(ou)).collect();
+    Some(format!(
+        "accounts that join {} directly are enrolled by the next apply, not by themselves, since something below is excluded",
+        paths.join(", ")
+    ))
+}
+
+/// AWS's own boundary forbids what is needed to see whether a role has its policies.
+fn boundary(policy: &Policy) -> Option<String> {
+    let is_blind = policy.iam.permissions_boundary == PermissionsBoundary::Aws
+        && policy.iam.attach == Switch::Off;
+    is_blind.then(|| {
+        "with `permissions_boundary: aws` nobody may look which policies a role has, so with `attach: false` the IAM associations fail on every node that has a role".to_owned()
+    })
 }
 
 /// One line for each zone whose clocks change, since runs then move by the local clock.

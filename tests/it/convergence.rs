@@ -167,7 +167,10 @@ impl Story {
             runs: 0.into(),
         };
         if let Some(before) = &self.before {
-            stage.roll_out(before);
+            stage.apply_all(&stage.plan(before));
+            // Listings may be late.
+            stage.wait(60);
+            stage.assert_matches(before);
         }
         stage
     }
@@ -187,6 +190,7 @@ impl Story {
             plan = stage.look(&self.policy, self.wish).plan;
             outcome = stage.apply(&plan);
         }
+        stage.wait(60);
         let Look { desired, plan: left, .. } = stage.look(&self.policy, self.wish);
         assert!(
             left.is_empty(),

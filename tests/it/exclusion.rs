@@ -100,8 +100,18 @@ proptest! {
         }
 
         for (number, next, applied) in moves {
-            // An account that is excluded by its ID stays where it is: see the story below.
-            if !wanted.excluded_accounts.contains(&number) {
+            // What a suspended account had when it left its OU stays in it, detached: nobody can delete it
+            // there, and orgpatch says so. When the account comes back, so does the stack.
+            let comes_back =
+                seats[number].state != AccountState::Active && next.state == AccountState::Active;
+            if comes_back {
+                continue;
+            }
+            // An account that is excluded by its ID stays where it is: see the story below. One that was
+            // suspended with its stacks does not come back: they may have to be deleted by hand.
+            let is_lost = seats[number].state == AccountState::Suspended
+                && stage.aws.ever_deployed().contains(&account_id(number + 1));
+            if !is_lost && !wanted.excluded_accounts.contains(&number) {
                 seat(&stage, number, &next);
                 seats[number] = next;
             }

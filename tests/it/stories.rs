@@ -7,7 +7,7 @@ use orgpatch::{
     plan::{BlockReason, Plan, Refusal, Removals},
     report::{Progress, outcome_text},
     sim::example_snapshot,
-    state::{Snapshot, Switch},
+    state::{AccountState, Snapshot, Switch},
 };
 
 use crate::builders::{
@@ -350,6 +350,45 @@ fn an_account_that_was_moved_and_then_suspended_is_let_go_without_its_stacks() {
     assert_eq!(stage.aws.stacks_in(&test_1).len(), 2, "nobody can enter it to delete them");
 }
 
+/// A stage with an instance that AWS could not delete: its account was moved and suspended in one go.
+fn with_an_inoperable_instance() -> Stage {
+    let stage = Stage::with(CLEAN, POLICY);
+    let mut account = stage.aws.organization().account(&stage.account("test-1")).unwrap().clone();
+    account.parent = ou_id("/Security");
+    account.state = AccountState::Suspended;
+    stage.aws.add_account(account.clone());
+    stage.wait(10);
+    account.state = AccountState::Active;
+    stage.aws.add_account(account);
+    stage.wait(10);
+    stage
+}
+
+#[test]
+fn an_instance_that_aws_could_not_delete_is_let_go_where_it_is_not_wanted() {
+    let stage = with_an_inoperable_instance();
+
+    let plan = stage.plan(POLICY);
+
+    assert_reads("inoperable_and_not_wanted", &words(&plan));
+    stage.apply_all(&plan);
+    assert!(stage.plan(POLICY).is_empty());
+}
+
+#[test]
+fn an_instance_that_aws_could_not_delete_blocks_where_it_is_wanted() {
+    let stage = with_an_inoperable_instance();
+    let both = edited(POLICY, "[/Workloads]", "[/Workloads, /Security]");
+
+    let plan = stage.plan(&both);
+
+    assert_reads("inoperable_and_wanted", &words(&plan));
+    let outcome = stage.apply(&plan);
+    assert!(outcome.is_complete(), "what is not blocked is done");
+    let again = stage.plan(&both);
+    assert_eq!((again.steps, again.blocked), (Vec::new(), plan.blocked));
+}
+
 #[test]
 fn a_baseline_that_changed_is_written_anew() {
     let named = format!("{POLICY}baselines: {{ ubuntu: pb-0a1b2c3d4e5f60718 }}\n");
@@ -607,8 +646,8 @@ fn nothing_is_tried_behind_a_step_that_failed() {
 
 #[test]
 fn a_running_apply_is_told_line_by_line() {
-    let stage = Stage::new(SHOP);
-    stage.aws.fail_account(&stage.account("orders"), "The role quota of the account is used up");
+    let stage = Stage::new(CLEAN);
+    stage.aws.fail_account(&stage.account("web-2"), "The role quota of the account is used up");
     let plan = stage.plan(STRICT);
     let mut progress = Progress::new(plan.steps.len());
     let mut lines = Vec::new();
@@ -722,7 +761,9 @@ fn a_running_operation_is_waited_for() {
 
     let plan = stage.plan(&later);
 
+    // What comes of it is not known yet, so nothing else is planned.
     assert_reads("running_operation", &words(&plan));
+    assert!(plan.waits());
     stage.apply_all(&plan);
-    stage.assert_matches(&later);
+    stage.roll_out(&later);
 }
