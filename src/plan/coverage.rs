@@ -145,8 +145,11 @@ fn before(
             matches!(&step.action, Action::UpdateStackSet { spec, .. } if spec.name == *name)
         });
         for ((account, region), instance) in &set.instances {
-            // Who can't be entered keeps what it has, unless a step gives it up.
-            if !desired.names.active.contains(account) && !is_removed(steps, name, account, region)
+            // Who can't be entered keeps what it has, unless a step gives it up; who was left out by
+            // StackSets has nothing to give up.
+            if !desired.names.active.contains(account)
+                && (instance.status == InstanceStatus::SkippedSuspended
+                    || !is_removed(steps, name, account, region))
             {
                 continue;
             }

@@ -189,20 +189,21 @@ fn update(
     let staying = have.instances.iter().filter(|(key, _)| !removal.instances.contains(*key));
     let mut outdated: BTreeMap<(&OuId, &AccountId), BTreeSet<Region>> = BTreeMap::new();
     for ((account, region), instance) in staying {
+        // In an account that is not active nobody can do anything.
+        if !names.active.contains(account) {
+            continue;
+        }
         match (instance.status, &instance.ou) {
-            (InstanceStatus::Outdated, Some(ou)) => {
-                outdated.entry((ou, account)).or_default().insert(region.clone());
-            }
-            // Left out as long as its account was suspended, which it no longer is.
-            (InstanceStatus::SkippedSuspended, Some(ou)) if names.active.contains(account) => {
+            // What was left out because its account was suspended is tried once that is active again.
+            (InstanceStatus::Outdated | InstanceStatus::SkippedSuspended, Some(ou)) => {
                 outdated.entry((ou, account)).or_default().insert(region.clone());
             }
             (InstanceStatus::Inoperable, _) => {
                 plan.inoperable.insert((account.clone(), region.clone()));
             }
             (
-                InstanceStatus::Outdated
-                | InstanceStatus::Current
+                InstanceStatus::Current
+                | InstanceStatus::Outdated
                 | InstanceStatus::SkippedSuspended,
                 _,
             ) => {}
@@ -215,7 +216,11 @@ fn update(
             template: template.clone(),
             changes,
         };
-        chain.push("update", action, "it differs from the policy");
+        let step = chain.push("update", action, "it differs from the policy");
+        // An update makes what is outdated, so it waits where that is still in another stack set.
+        for (_, account) in outdated.into_keys() {
+            plan.additions.entry(account.clone()).or_default().insert(step.clone());
+        }
         return;
     }
     // Creating an instance that is there and outdated tries it again, and touches no other
@@ -233,7 +238,7 @@ fn update(
             let targets = InstanceTargets {
                 ous,
                 reach: Reach::NamedAccounts,
-                accounts,
+                accounts: accounts.clone(),
                 regions: regions.clone(),
             };
             let action = Action::AddInstances {
@@ -241,11 +246,11 @@ fn update(
                 targets,
                 preferences: want.preferences,
             };
-            chain.push(
-                &format!("retry-{number}"),
-                action,
-                "an earlier operation left them outdated",
-            );
+            let because = "an earlier operation left them outdated";
+            let step = chain.push(&format!("retry-{number}"), action, because);
+            for account in accounts {
+                plan.additions.entry(account).or_default().insert(step.clone());
+            }
         }
     }
 }

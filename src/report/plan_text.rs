@@ -10,7 +10,7 @@ use crate::{
         step_words::{regions, step_words},
         style::{bad, caution, columns, good, heading, plain_symbol, symbol},
     },
-    state::{SkipReason, Skipped},
+    state::Skipped,
 };
 
 /// How much of a plan is told.
@@ -259,13 +259,6 @@ fn skipped(text: &mut String, plan: &Plan, detail: Detail) {
     };
     let mut rows = Vec::new();
     for ((because, ou), accounts) in groups {
-        // Who was never meant is only counted; who was taken out is named.
-        let untargeted = accounts.iter().all(|skipped| skipped.because == SkipReason::NotTargeted);
-        if untargeted && detail == Detail::Folded {
-            let number = count(accounts.len(), "account");
-            rows.push(vec![number, String::new(), ou.to_owned(), because.clone()]);
-            continue;
-        }
         for skipped in accounts.iter().take(shown) {
             rows.push(vec![
                 skipped.account.to_string(),

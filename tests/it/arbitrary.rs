@@ -19,7 +19,11 @@ const ACCOUNTS: usize = 6;
 
 /// 64 cases, the same ones in every run; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` change that.
 pub(crate) fn config() -> ProptestConfig {
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let mut config = ProptestConfig {
+        failure_persistence: None,
+        max_shrink_iters: 100,
+        ..ProptestConfig::default()
+    };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = 64;
     }
@@ -167,8 +171,12 @@ fn is_in(path: &str, ou: &str) -> bool {
 }
 
 fn any_wanted(paths: &[String]) -> impl Strategy<Value = Wanted> + use<> {
-    let excluded: Vec<String> =
-        paths[1..].iter().map(String::as_str).chain(NAMES).map(str::to_owned).collect();
+    // OUs by their paths, and by their names alone.
+    let excluded: BTreeSet<String> = paths[1..]
+        .iter()
+        .flat_map(|path| [path.clone(), path.rsplit('/').next().unwrap_or_default().to_owned()])
+        .collect();
+    let excluded: Vec<String> = excluded.into_iter().collect();
     let most = paths.len().min(3);
     (
         (

@@ -241,6 +241,17 @@ impl Stage {
         assert!(outcome.is_complete(), "{}", plain(&outcome_text(plan, &outcome)));
     }
 
+    /// Plans and applies as the commands do: what was waited for is looked at again. Tells how it ended.
+    pub(crate) fn carry_out(&self, policy: &str, wish: Wish) -> String {
+        loop {
+            let plan = self.look(policy, wish).plan;
+            let outcome = self.apply(&plan);
+            if !plan.waits() || !outcome.is_complete() {
+                return plain(&outcome_text(&plan, &outcome));
+            }
+        }
+    }
+
     /// Plans and applies, and sees that it has come out right.
     pub(crate) fn roll_out(&self, policy: &str) {
         self.apply_all(&self.plan(policy));

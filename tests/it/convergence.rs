@@ -6,7 +6,6 @@ use orgpatch::{
     apply::{Event, EventKind, Stop, apply},
     discover,
     plan::Removals,
-    report::outcome_text,
     sim::{Fault, Pages, Paths, SimulatedAws, When},
     state::Organization,
 };
@@ -47,7 +46,7 @@ proptest! {
     }
 
     #[test]
-    fn while_auto_deployment_still_works_two_applies_are_enough((world, first, second) in any_world()) {
+    fn auto_deployment_that_still_works_is_waited_for((world, first, second) in any_world()) {
         let stage = Stage::over(snapshot(world.organization()));
         if fits(&stage, &first.text()) {
             stage.roll_out(&first.text());
@@ -57,8 +56,8 @@ proptest! {
         }
 
         if fits(&stage, &second.text()) {
-            stage.apply(&stage.plan(&second.text()));
-            stage.roll_out(&second.text());
+            stage.carry_out(&second.text(), Wish::Kept);
+            stage.assert_matches(&second.text());
         }
     }
 
@@ -182,20 +181,13 @@ impl Story {
     /// Plans and applies once more, and sees that it has come to its end.
     fn finish(&self, stage: &Stage, after: &str) {
         let name = self.name;
-        let mut plan = stage.look(&self.policy, self.wish).plan;
+        let plan = stage.look(&self.policy, self.wish).plan;
         assert_eq!(plan.blocked, [], "{name}, {after}");
-        let mut outcome = stage.apply(&plan);
-        // As the commands do: what was waited for is looked at again.
-        while plan.waits() {
-            plan = stage.look(&self.policy, self.wish).plan;
-            outcome = stage.apply(&plan);
-        }
-        stage.wait(60);
+        let told = stage.carry_out(&self.policy, self.wish);
         let Look { desired, plan: left, .. } = stage.look(&self.policy, self.wish);
         assert!(
             left.is_empty(),
-            "{name}, {after}, the second run:\n{}\nleaves:\n{}",
-            outcome_text(&plan, &outcome),
+            "{name}, {after}, the second run:\n{told}\nleaves:\n{}",
             words(&left)
         );
         assert_eq!(stage.stacks(), wanted_stacks(&desired), "{name}, {after}");
@@ -241,8 +233,8 @@ fn broken_off(story: &Story, stage: &Stage, at: usize, end: End) -> usize {
     let run_id = stage.next_run();
     run(async {
         let count = |event: Event<'_>| {
-            // Of those that only say how far it has come there are many alike.
-            if !matches!(event.kind, EventKind::Progress { .. }) {
+            // The others say how far it has come, or come right before one of these.
+            if matches!(event.kind, EventKind::Started | EventKind::Operation(_)) {
                 events.set(events.get() + 1);
             }
             if events.get() == at && end == End::Stopped {

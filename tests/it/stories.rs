@@ -734,7 +734,7 @@ fn a_schedule_in_utc_is_the_same_everywhere_and_warns_of_no_clocks() {
 
     let plan = stage.plan(&utc);
 
-    assert_eq!(plan.warnings, Vec::<String>::new());
+    assert!(!plan.warnings.iter().any(|warning| warning.contains("clocks")));
     assert_reads("utc", &words(&plan));
 }
 
