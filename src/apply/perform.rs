@@ -104,7 +104,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 })
                 .await
             }
-            Action::AddInstances { stack_set, targets, preferences } => {
+            Action::AddInstances { aim: _, stack_set, targets, preferences } => {
                 self.operate(step, stack_set, size(targets), async |operation| {
                     cloud
                         .create_instances(

@@ -35,6 +35,10 @@ pub(super) async fn run(
         if exit != Exit::Done || !approved.plan().waits() {
             return Ok(exit);
         }
+        if args.expect.is_some() {
+            terminal.say("What was running has ended, and nothing else was done: what comes now has another digest. Run `orgpatch plan` again, look at it, and expect its digest.");
+            return Ok(Exit::InPart);
+        }
         terminal.say("\nWhat was running has ended. Looking again.\n");
     }
 }

@@ -105,6 +105,9 @@ fn plan_ring(
         remarks.blocked.extend(problems);
         return;
     }
+    if wait_for_running(steps, &sets) {
+        return;
+    }
     let ready = match &ring.deployment {
         None => BTreeSet::new(),
         Some(deployment) => {
@@ -154,6 +157,25 @@ fn plan_ring(
         }
     }
     drop_unused_template(&mut steps.list);
+}
+
+/// While an operation runs on a stack set of the ring, what the ring is, is about to change: accounts
+/// may be on their way from one set to another. So the plan is to wait and nothing else, and the next
+/// plan sees what came of it.
+fn wait_for_running(steps: &mut Steps<'_>, sets: &[(StackSetName, Option<&StackSetSeen>)]) -> bool {
+    for (name, have) in sets {
+        let mut after = BTreeSet::new();
+        for operation in have.iter().flat_map(|have| &have.running) {
+            let id = format!("stack-set/{name}/wait/{}", operation.id);
+            let because = format!("a {} operation runs", operation.action);
+            let action = Action::WaitForOperation {
+                stack_set: name.clone(),
+                operation: operation.id.clone(),
+            };
+            after = BTreeSet::from([steps.push(&id, action, because, after)]);
+        }
+    }
+    !steps.list.is_empty()
 }
 
 /// What only a person can mend, and what they have to do.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     ids::{AccountId, OuId, Region, StackSetName},
     plan::{
-        Action, BlockReason, Blocked, ByAccount, Difference, InstanceTargets, StepId, Steps,
+        Action, Aim, BlockReason, Blocked, ByAccount, Difference, InstanceTargets, StepId, Steps,
         TemplateSource, difference,
         removal::{Removal, batches, removal},
     },
@@ -76,9 +76,6 @@ impl Scope<'_> {
 }
 
 /// Plans one stack set that is there, is wanted, or both.
-///
-/// While an operation runs on it, what its instances are is about to change, so the plan is to wait
-/// and nothing else; the next plan sees what came of it.
 pub(super) fn plan_stack_set(
     steps: &mut Steps<'_>,
     name: &StackSetName,
@@ -97,16 +94,6 @@ pub(super) fn plan_stack_set(
                 Action::CreateStackSet { spec: Box::new(want.clone()), template: template.clone() };
             chain.push("create", action, "it does not exist");
             additions(&mut chain, want, None, &Removal::default(), &mut plan);
-        }
-        (_, Some(have)) if !have.running.is_empty() => {
-            for operation in &have.running {
-                let id = format!("wait/{}", operation.id);
-                let action = Action::WaitForOperation {
-                    stack_set: name.clone(),
-                    operation: operation.id.clone(),
-                };
-                chain.push(&id, action, &format!("a {} operation runs", operation.action));
-            }
         }
         (want, Some(have)) => {
             let removal = removal(want, have, scope.names);
@@ -242,6 +229,7 @@ fn update(
                 regions: regions.clone(),
             };
             let action = Action::AddInstances {
+                aim: Aim::Retry,
                 stack_set: want.name.clone(),
                 targets,
                 preferences: want.preferences,
@@ -319,6 +307,7 @@ fn additions(
                 regions: regions.clone(),
             };
             let action = Action::AddInstances {
+                aim: Aim::New,
                 stack_set: want.name.clone(),
                 targets,
                 preferences: want.preferences,

@@ -127,6 +127,23 @@ pub struct Step {
     pub after: BTreeSet<StepId>,
 }
 
+impl Step {
+    /// Whether it tries instances again that are there already.
+    pub fn is_retry(&self) -> bool {
+        matches!(&self.action, Action::AddInstances { aim: Aim::Retry, .. })
+    }
+}
+
+/// What making instances is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// Instances that are missing.
+    New,
+    /// Instances that an earlier operation left outdated. To StackSets it is the same call.
+    Retry,
+}
+
 /// A change to one thing, with all that is needed to make it.
 ///
 /// A variant carries both sides of what it changes, so that a reader of the plan sees the difference.
@@ -219,6 +236,8 @@ pub enum Action {
     },
     /// Make instances, or try again those that are outdated.
     AddInstances {
+        /// Which of the two.
+        aim: Aim,
         /// In which set.
         stack_set: StackSetName,
         /// Where.

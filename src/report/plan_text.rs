@@ -38,6 +38,12 @@ pub fn plan_text(plan: &Plan, detail: Detail) -> String {
     skipped(&mut text, plan, detail);
     blocked(&mut text, plan);
     warnings(&mut text, plan);
+    if plan.waits() {
+        let _ = writeln!(
+            text,
+            "\nThis is the first part only: what comes of what is running is not known yet. `orgpatch apply` waits for it, looks again and plans the rest."
+        );
+    }
     text.push_str(&last_line(plan));
     text.push('\n');
     text
@@ -177,7 +183,8 @@ fn what_happens(accounts: &[(&AccountId, &AccountChange)]) -> String {
     if !remade.is_empty() {
         parts.push(format!("deleted and made anew in {}", regions(&remade)));
     }
-    let changed = union(|change| &change.changed);
+    let mut changed = union(|change| &change.changed);
+    changed.retain(|region| !remade.contains(region));
     kept.retain(|region| !changed.contains(region));
     if !changed.is_empty() {
         parts.push(format!("~ {}", regions(&changed)));
@@ -199,6 +206,7 @@ fn steps(text: &mut String, plan: &Plan, detail: Detail) {
     let none = Vec::new();
     for step in &plan.steps {
         let (mark, changes): (String, &Vec<Difference>) = match &step.action {
+            Action::AddInstances { .. } if step.is_retry() => (caution("~"), &none),
             Action::CreateStack { .. }
             | Action::CreateStackSet { .. }
             | Action::AddInstances { .. }
@@ -305,6 +313,7 @@ fn last_line(plan: &Plan) -> String {
     let skipped = plan.skipped.len();
     let blocked = match (counted(Change::Blocked), plan.blocked.len()) {
         (0, 0) => String::new(),
+        (0, things) => format!(", {}", bad(&format!("{} blocked", count(things, "thing")))),
         (accounts, _) => format!(", {}", bad(&format!("{accounts} blocked"))),
     };
     if plan.is_empty() {

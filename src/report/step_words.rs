@@ -55,7 +55,7 @@ pub fn step_words(step: &Step) -> String {
         Action::AddInstances { stack_set, targets, .. } => {
             if targets.accounts.is_empty() {
                 format!("let stack set {stack_set} follow {}", count(targets.ous.len(), "OU"))
-            } else if step.id.as_str().contains("/retry-") {
+            } else if step.is_retry() {
                 format!("try {} of stack set {stack_set} again", extent(targets))
             } else {
                 format!("add {} to stack set {stack_set}", extent(targets))
