@@ -24,6 +24,9 @@ pub(super) struct Removal {
     /// OUs that auto-deployment follows, that are no target, and that can't be let go without touching
     /// instances that stay.
     pub(super) still_followed: BTreeSet<OuId>,
+    /// OUs and Regions that lose the last instance made through them. Whether auto-deployment still follows
+    /// them after that, AWS does not say, so they are named again.
+    pub(super) emptied: BTreeSet<(OuId, Region)>,
     /// Whole OUs: the Regions in which they go, and the accounts that were made through them.
     whole: BTreeMap<OuId, BTreeMap<Region, BTreeSet<AccountId>>>,
     /// Single accounts: the OU by which each must be named, whether its stack can be deleted, and the Regions.
@@ -54,6 +57,9 @@ pub(super) fn removal(want: Option<&StackSetSpec>, have: &StackSetSeen, names: &
         for region in regions {
             let here = going.get(region).map_or(&[][..], Vec::as_slice);
             let stay = staying.get(region).map_or(&[][..], Vec::as_slice);
+            if !here.is_empty() && !stay.iter().any(|(_, through)| *through == ou) {
+                removal.emptied.insert((ou.clone(), region.clone()));
+            }
             set.name_them(ou, region, here, stay, &mut removal);
         }
     }

@@ -279,8 +279,10 @@ fn additions(
             let missing: Vec<&AccountId> =
                 target.accounts.iter().filter(|account| !is_there(account, region)).collect();
             // An OU that auto-deployment does not follow yet is named, whether or not it has accounts.
-            let followed =
-                have.and_then(|have| have.targets.get(ou)).is_some_and(|of| of.contains(region));
+            let followed = have
+                .and_then(|have| have.targets.get(ou))
+                .is_some_and(|regions| regions.contains(region))
+                && !removal.emptied.contains(&(ou.clone(), region.clone()));
             let to_follow = want.auto_deployment == Switch::On && !followed;
             if to_follow || !missing.is_empty() {
                 regions.insert(region.clone());

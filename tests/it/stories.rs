@@ -350,6 +350,49 @@ fn an_account_that_was_moved_and_then_suspended_is_let_go_without_its_stacks() {
     assert_eq!(stage.aws.stacks_in(&test_1).len(), 2, "nobody can enter it to delete them");
 }
 
+#[test]
+fn an_account_that_was_suspended_at_the_rollout_and_is_active_again_gets_its_stacks() {
+    let stage = Stage::new("/Workloads/Prod  web-1 web-2(suspended)");
+    stage.roll_out(POLICY);
+    let id = stage.account("web-2");
+    let mut web_2 = stage.aws.organization().account(&id).unwrap().clone();
+    web_2.state = AccountState::Active;
+    stage.aws.add_account(web_2);
+    stage.wait(10);
+
+    stage.roll_out(POLICY);
+
+    assert_eq!(stage.aws.stacks_in(&id).len(), 2);
+}
+
+#[test]
+fn an_ou_that_loses_its_last_account_is_still_followed_after_one_apply() {
+    let by_hand = format!("{POLICY}new_accounts: next_apply\n");
+    let stage = Stage::with("/Workloads/Prod  web-1\n/Security  audit", &by_hand);
+    stage.aws.move_account(&stage.account("web-1"), &ou_id("/Security"));
+    // The management account keeps the policy from matching nobody.
+    let enrolled = format!("{POLICY}management_account: include\n");
+
+    stage.roll_out(&enrolled);
+
+    stage.join("web-2", "/Workloads/Prod");
+    stage.wait(10);
+    stage.assert_matches(&enrolled);
+}
+
+#[test]
+fn an_account_that_comes_to_the_other_stack_set_waits_until_it_has_left_the_first() {
+    let stage = Stage::with(CLEAN, POLICY);
+    // Auto-deployment has just begun, and nobody waits for it.
+    stage.join("web-3", "/Workloads/Prod");
+    let excluded =
+        edited(POLICY, "schedule:", "  exclude: { accounts: [\"000000000002\"] }\nschedule:");
+
+    stage.carry_out(&excluded, Wish::Kept);
+
+    stage.assert_matches(&excluded);
+}
+
 /// A stage with an instance that AWS could not delete: its account was moved and suspended in one go.
 fn with_an_inoperable_instance() -> Stage {
     let stage = Stage::with(CLEAN, POLICY);
