@@ -60,7 +60,9 @@ fn explain(text: &str, profile: Option<&str>) -> String {
     }
     let told = text.strip_prefix("the credential provider was not enabled").unwrap_or(text);
     match (told.trim_start_matches(": "), profile) {
-        ("", Some(profile)) => format!("the profile `{profile}` has no credentials"),
+        ("", Some(profile)) => format!(
+            "there is no profile `{profile}` in ~/.aws/config and ~/.aws/credentials, or it has no credentials"
+        ),
         ("", None) => "no credentials were found".to_owned(),
         (told, _) => told.to_owned(),
     }
@@ -86,7 +88,7 @@ mod tests {
     fn a_profile_without_credentials_is_named() {
         let none = "the credential provider was not enabled";
 
-        assert_eq!(explain(none, Some("audit")), "the profile `audit` has no credentials");
+        assert!(explain(none, Some("audit")).starts_with("there is no profile `audit`"));
         assert_eq!(explain(none, None), "no credentials were found");
         assert_eq!(
             explain(&format!("{none}: profile `x` was not defined"), Some("x")),

@@ -84,7 +84,7 @@ fn region_of(config: &SdkConfig) -> Result<Region, CloudError> {
     let refused = |message: String| CloudError {
         call: CONNECT,
         region: None,
-        kind: CloudErrorKind::Refused,
+        kind: CloudErrorKind::Settings,
         code: None,
         message,
         request_id: None,

@@ -10,7 +10,7 @@ use crate::{
         args::ProgressForm,
         clock,
         failure::{Exit, Failure},
-        terminal::Terminal,
+        terminal::{ShowProgress, Terminal},
     },
     cloud::CloudWrite,
     plan::Approved,
@@ -31,7 +31,7 @@ pub(super) async fn execute<C: CloudWrite>(
     let run = clock::run();
     let running =
         std::pin::pin!(apply(approved, cloud, &stop, &run, |event| show.show(&event, elapsed())));
-    let signals = std::pin::pin!(listen(switch, terminal));
+    let signals = std::pin::pin!(listen(switch, show.as_ref()));
     let outcome = match select(running, signals).await {
         Either::Left((outcome, _)) => outcome,
         Either::Right(((), _)) => {
@@ -54,9 +54,9 @@ pub(super) async fn execute<C: CloudWrite>(
 }
 
 /// Ends at the second wish to stop; the first one flips the switch.
-async fn listen(switch: StopSwitch, terminal: &Terminal) {
+async fn listen(switch: StopSwitch, show: &dyn ShowProgress) {
     signal().await;
-    terminal.say(
+    show.say(
         "Stopping: no new step begins, and what runs at AWS is left running. Once more to leave at once.",
     );
     switch.wish();

@@ -86,6 +86,7 @@ impl Failure {
 fn exit_of(kind: CloudErrorKind) -> Exit {
     match kind {
         CloudErrorKind::NoCredentials | CloudErrorKind::Denied => Exit::NotAllowed,
+        CloudErrorKind::Settings => Exit::Usage,
         _ => Exit::Failed,
     }
 }

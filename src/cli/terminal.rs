@@ -96,6 +96,11 @@ impl Terminal {
 pub(super) trait ShowProgress {
     /// Shows one event, with a clock reading before it where time is virtual.
     fn show(&self, event: &Event<'_>, clock: Option<Duration>);
+
+    /// Says something that is no event.
+    fn say(&self, text: &str) {
+        let _ = writeln!(anstream::stderr().lock(), "{text}");
+    }
 }
 
 fn clock_text(clock: Option<Duration>) -> String {
@@ -141,25 +146,33 @@ impl Live {
     }
 
     fn bar(&self, event: &Event<'_>) {
-        // The template is fixed, so it is right.
-        let style =
-            ProgressStyle::with_template("  {spinner} {msg} {wide_bar} {pos}/{len} {elapsed}")
-                .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = self
-            .bars
-            .add(ProgressBar::new(0).with_style(style).with_message(step_words(event.step)));
+        let bar = ProgressBar::new(0)
+            .with_style(style("  {spinner} {msg} {elapsed}"))
+            .with_message(step_words(event.step));
+        let bar = self.bars.add(bar);
         bar.enable_steady_tick(Duration::from_millis(200));
         self.running.borrow_mut().insert(event.step.id.clone(), bar);
     }
 }
 
+/// A style. The templates are fixed, so they are right.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
 impl ShowProgress for Live {
+    fn say(&self, text: &str) {
+        let _ = self.bars.println(text);
+    }
+
     fn show(&self, event: &Event<'_>, clock: Option<Duration>) {
         let line = self.progress.borrow_mut().line(event);
         match &event.kind {
             EventKind::Started => self.bar(event),
+            EventKind::Progress { total: 0, .. } => {}
             EventKind::Progress { done, failed: _, total } => {
                 if let Some(bar) = self.running.borrow().get(&event.step.id) {
+                    bar.set_style(style("  {spinner} {msg} {wide_bar} {pos}/{len} {elapsed}"));
                     bar.set_length(u64::try_from(*total).unwrap_or(u64::MAX));
                     bar.set_position(u64::try_from(done.unwrap_or(0)).unwrap_or(u64::MAX));
                 }

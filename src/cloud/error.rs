@@ -38,6 +38,8 @@ pub enum CloudErrorKind {
     NotFound,
     /// There are no usable credentials.
     NoCredentials,
+    /// A setting is missing or wrong, so that nothing could be called.
+    Settings,
     /// The caller may not do this.
     Denied,
     /// The account is in no organization.
@@ -99,7 +101,9 @@ impl CloudError {
             CloudErrorKind::Other => {
                 "Run the same command again; what is done is not done twice. If it stays, the code and the request ID are what AWS support asks for."
             }
-            CloudErrorKind::NotFound | CloudErrorKind::OperationExists => return None,
+            CloudErrorKind::Settings
+            | CloudErrorKind::NotFound
+            | CloudErrorKind::OperationExists => return None,
         })
     }
 }
