@@ -296,3 +296,87 @@ fn written(template: &Value) -> Template {
     let readable = Template::new(format!("{template:#}\n"));
     if readable.is_large() { Template::new(template.to_string()) } else { readable }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring() -> RingId {
+        "k3x9q".parse().unwrap()
+    }
+
+    fn schedules(count: usize) -> BTreeMap<Region, RegionSchedule> {
+        (1..=count)
+            .map(|number| {
+                let schedule = RegionSchedule {
+                    scan: "cron(30 16 ? * SUN *)".to_owned(),
+                    install: Some("cron(30 17 ? * SAT *)".to_owned()),
+                };
+                (format!("ap-southeast-{number}").parse().unwrap(), schedule)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_template_fits_into_a_request_with_all_regions() {
+        let many: Vec<String> = (0..50).map(|number| format!("i-{number:017x}")).collect();
+        for nodes in [Nodes::All, Nodes::InstanceIds(many)] {
+            let template = patching(&schedules(45), &nodes);
+            assert!(!template.is_large(), "{} bytes", template.body().len());
+        }
+        let paths: Vec<String> = (0..100)
+            .map(|number| format!("o-exampleorgid/r-ab12/ou-ab12-{number:08}/ou-ab12-00000000/*"))
+            .collect();
+        assert!(!home(&ring(), &paths).is_large());
+    }
+
+    #[test]
+    fn nothing_is_left_to_fill() {
+        let texts = [patching(&schedules(2), &Nodes::All), home(&ring(), &["o-x/*".to_owned()])];
+        for template in &texts {
+            let body = template.body();
+            assert!(!body.contains("file:scripts"), "a script is missing");
+            assert!(!body.contains("RINGID"), "a key does not name the ring");
+            assert!(!body.contains("o-exampleorgid"), "the example's organization is left");
+        }
+        assert!(texts[1].body().contains("aws:PrincipalTag/QSConfigId-k3x9q"));
+        assert!(texts[1].body().contains("o-x/*"));
+    }
+
+    #[test]
+    fn nodes_are_named_as_each_kind_of_document_takes_them() {
+        let targets = |nodes: &Nodes, association: &str| {
+            let template: Value =
+                serde_json::from_str(patching(&schedules(1), nodes).body()).unwrap();
+            template["Resources"][association]["Properties"]["Targets"].clone()
+        };
+        let tags = Nodes::Tags(BTreeMap::from([
+            ("Patch".to_owned(), vec!["yes".to_owned(), "true".to_owned()]),
+            ("Tier".to_owned(), Vec::new()),
+        ]));
+        let group = Nodes::ResourceGroup("web".to_owned());
+        let ids = Nodes::InstanceIds(vec!["i-0123456789abcdef0".to_owned()]);
+        let both = json!([
+            { "Key": "tag:Patch", "Values": ["yes", "true"] },
+            { "Key": "tag-key", "Values": ["Tier"] },
+        ]);
+
+        assert_eq!(targets(&tags, "ScanForPatches"), both);
+        assert_eq!(targets(&tags, "AttachIAMToEc2Instance"), both);
+        assert_eq!(targets(&group, "InstallPatches")[0]["Key"], "resource-groups:Name");
+        assert_eq!(targets(&group, "AddRemoveNameTag")[0]["Key"], "ResourceGroup");
+        assert_eq!(targets(&ids, "InstallPatches")[0]["Key"], "InstanceIds");
+        assert_eq!(targets(&ids, "AttachIAMToHybridInstance")[0]["Key"], "ParameterValues");
+    }
+
+    #[test]
+    fn an_installation_never_begins_because_a_stack_was_made() {
+        let template: Value =
+            serde_json::from_str(patching(&schedules(1), &Nodes::All).body()).unwrap();
+
+        let install = &template["Resources"]["InstallPatches"]["Properties"];
+
+        assert_eq!(install["ApplyOnlyAtCronInterval"], true);
+        assert_eq!(install["SyncCompliance"], "MANUAL");
+    }
+}
