@@ -169,15 +169,14 @@ impl ShowProgress for Live {
         let line = self.progress.borrow_mut().line(event);
         match &event.kind {
             EventKind::Started => self.bar(event),
-            EventKind::Progress { total: 0, .. } => {}
-            EventKind::Progress { done, failed: _, total } => {
+            EventKind::Progress { done, failed: _, total } if *total > 0 => {
                 if let Some(bar) = self.running.borrow().get(&event.step.id) {
                     bar.set_style(style("  {spinner} {msg} {wide_bar} {pos}/{len} {elapsed}"));
                     bar.set_length(u64::try_from(*total).unwrap_or(u64::MAX));
                     bar.set_position(u64::try_from(done.unwrap_or(0)).unwrap_or(u64::MAX));
                 }
             }
-            EventKind::Waiting | EventKind::Operation(_) => {}
+            EventKind::Progress { .. } | EventKind::Waiting | EventKind::Operation(_) => {}
             EventKind::Ended(_) => {
                 if let Some(bar) = self.running.borrow_mut().remove(&event.step.id) {
                     bar.finish_and_clear();

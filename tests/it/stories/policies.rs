@@ -1,0 +1,112 @@
+//! Baselines, owners and the end of a policy.
+
+use super::*;
+
+#[test]
+fn a_baseline_that_changed_is_written_anew() {
+    let named = format!("{POLICY}baselines: {{ ubuntu: pb-0a1b2c3d4e5f60718 }}\n");
+    let stage = Stage::with(SHOP, &named);
+    let mut baseline = example_snapshot()
+        .own_baselines
+        .into_iter()
+        .find(|baseline| baseline.name == "corp-ubuntu")
+        .unwrap();
+    baseline.content.rejected_patches.push("linux-image-*".to_owned());
+    stage.aws.put_baseline(baseline);
+
+    let plan = stage.plan(&named);
+
+    assert_reads("baseline_changed", &words(&plan));
+    stage.apply_all(&plan);
+    stage.assert_matches(&named);
+}
+
+#[test]
+fn another_baseline_changes_the_home_stack_and_the_override_object() {
+    let stage = Stage::with(SHOP, POLICY);
+    let named = format!("{POLICY}baselines: {{ windows: pb-0f9e8d7c6b5a40312 }}\n");
+
+    let plan = stage.plan(&named);
+
+    assert_reads("another_baseline", &words(&plan));
+    stage.apply_all(&plan);
+    stage.assert_matches(&named);
+}
+
+#[test]
+fn a_baseline_that_does_not_exist_or_is_for_another_system_blocks_the_ring() {
+    let stage = Stage::new(SHOP);
+    let wrong = format!(
+        "{POLICY}baselines: {{ windows: pb-0a1b2c3d4e5f60718, suse: pb-00000000000000000 }}\n"
+    );
+
+    let plan = stage.plan(&wrong);
+
+    assert_eq!(plan.steps, []);
+    assert_reads("baseline_missing", &words(&plan));
+}
+
+#[test]
+fn a_delegated_administrator_can_do_it_all_but_cover_the_management_account() {
+    let organization = organization(SHOP);
+    let audit = organization.accounts().find(|account| account.name == "audit").unwrap();
+    let account = audit.id.clone();
+    let stage = Stage::over(Snapshot {
+        account,
+        call_as: CallAs::DelegatedAdministrator,
+        ..snapshot(organization)
+    });
+    let included = format!("{POLICY}management_account: include\n");
+
+    let plan = stage.plan(&included);
+
+    assert_reads("delegated_administrator", &words(&plan));
+    stage.apply_all(&plan);
+    stage.assert_matches(&included);
+    stage.apply_all(&stage.removal(&included));
+    stage.assert_gone(&included);
+}
+
+#[test]
+fn destroy_takes_all_of_it_away() {
+    let included = format!("{POLICY}management_account: include\n");
+    let stage = Stage::with(SHOP, &included);
+
+    let plan = stage.removal(&included);
+
+    assert_reads("destroy", &words(&plan));
+    stage.apply_all(&plan);
+    stage.assert_gone(&included);
+}
+
+#[test]
+fn destroy_deletes_instances_before_sets_and_empties_the_bucket_before_the_home_stack() {
+    let stage = Stage::with(SHOP, POLICY);
+
+    let plan = stage.removal(POLICY);
+
+    let steps: Vec<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
+    let position = |name: &str| steps.iter().position(|step| step.ends_with(name)).unwrap();
+    let waits = |later: &str, sooner: &str| {
+        let (later, sooner) = (position(later), position(sooner));
+        assert!(plan.steps[later].after.contains(&plan.steps[sooner].id), "{steps:#?}");
+    };
+    waits("orgpatch-weekly-main/delete", "orgpatch-weekly-main/remove-1");
+    waits("orgpatch-weekly-main-pinned/delete", "orgpatch-weekly-main-pinned/remove-1");
+    waits("/empty", "orgpatch-weekly-main/delete");
+    waits("/empty", "orgpatch-weekly-main-pinned/delete");
+    waits("home-stack/delete", "/empty");
+}
+
+#[test]
+fn destroy_leaves_behind_what_stands_in_accounts_that_can_t_be_entered() {
+    let stage = Stage::with(CLEAN, POLICY);
+    let web_2 = stage.account("web-2");
+    stage.aws.suspend_account(&web_2);
+
+    let plan = stage.removal(POLICY);
+
+    assert_reads("destroy_with_a_suspended_account", &words(&plan));
+    stage.apply_all(&plan);
+    stage.assert_gone(POLICY);
+}
