@@ -135,7 +135,10 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 });
                 match removed.await {
                     // What is to be gone is gone.
-                    Err(StepFailure::Call(error)) if error.kind == CloudErrorKind::NotFound => {
+                    Err(StepFailure::Call(error))
+                        if error.kind == CloudErrorKind::NotFound
+                            && error.call == "cloudformation:DeleteStackInstances" =>
+                    {
                         Ok(Progress::Done)
                     }
                     other => other,

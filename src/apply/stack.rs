@@ -27,6 +27,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 enum WaitFor {
     Change,
     Deletion,
+    AnyEnd,
 }
 
 impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
@@ -54,10 +55,6 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 }
                 ChangeSetProgress::Failed(reason) => {
                     cloud.delete_change_set(region, name, change_set.as_str()).await?;
-                    if kind == ChangeSetKind::Create {
-                        // A change set that makes a stack leaves its name behind, with nothing in it.
-                        cloud.delete_stack(region, name).await?;
-                    }
                     return Err(StepFailure::ChangeSet(reason));
                 }
                 ChangeSetProgress::Pending => {}
@@ -77,7 +74,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         region: &Region,
         name: &StackName,
     ) -> Result<Progress, StepFailure> {
-        match self.wait(step, region, name, WaitFor::Deletion).await {
+        match self.wait(step, region, name, WaitFor::AnyEnd).await {
             Err(StepFailure::Stack(_)) => Ok(Progress::Done),
             other => other,
         }
@@ -108,9 +105,12 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 return Ok(Progress::LeftRunning(None));
             }
             match self.cloud.stack_progress(region, name).await {
-                Ok(StackProgress::Done) => return Ok(Progress::Done),
+                // A stack that is to go and still shows the end of the change before has not begun to.
+                Ok(StackProgress::Done) if wait_for != WaitFor::Deletion => {
+                    return Ok(Progress::Done);
+                }
                 Ok(StackProgress::Failed(causes)) => return Err(StepFailure::Stack(causes)),
-                Ok(StackProgress::Gone) if wait_for == WaitFor::Deletion => {
+                Ok(StackProgress::Gone) if wait_for != WaitFor::Change => {
                     return Ok(Progress::Done);
                 }
                 Ok(StackProgress::Gone) => {
@@ -118,7 +118,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                         "it has been deleted in the meantime".to_owned(),
                     ]));
                 }
-                Ok(StackProgress::Running) => {
+                Ok(StackProgress::Running | StackProgress::Done) => {
                     failed_looks = 0;
                     self.tell(step, EventKind::Progress { done: None, failed: 0, total: 0 });
                 }

@@ -26,7 +26,7 @@ pub(super) async fn run(
     loop {
         let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Kept, &aws)).await?;
         terminal.out(&plan_text(&plan, Detail::Folded));
-        let approved = approve(plan, consent.clone(), args.yes, terminal)?;
+        let approved = approve(&plan, consent.clone(), args.yes, terminal)?;
         if approved.plan().is_empty() {
             return Ok(Exit::Done);
         }
@@ -45,7 +45,7 @@ pub(super) async fn run(
 
 /// Asks what has to be asked. Without anybody to ask, `--yes` must have been given.
 fn approve(
-    plan: Plan,
+    plan: &Plan,
     consent: Consent,
     yes: bool,
     terminal: &Terminal,
@@ -59,7 +59,7 @@ fn approve(
             let name =
                 answer.and_then(|answer| answer.parse().ok()).filter(|name| *name == plan.policy);
             let name = name.ok_or_else(cancelled)?;
-            return Ok(plan.approve(&Consent { removals: Removals::ByName(name), ..consent })?);
+            plan.clone().approve(&Consent { removals: Removals::ByName(name), ..consent })?
         }
         other => other?,
     };

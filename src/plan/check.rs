@@ -95,7 +95,10 @@ fn ours(plan: &Plan, step: &Step, flaws: &mut Vec<Flaw>) {
         Action::EmptyBucket { bucket }
         | Action::WriteOverrides { bucket, .. }
         | Action::UploadTemplate { bucket, .. } => {
-            bucket.as_str().starts_with("aws-quicksetup-patchpolicy-")
+            let bucket = bucket.as_str();
+            bucket.starts_with("aws-quicksetup-patchpolicy-")
+                && bucket.contains(plan.owner.account.as_str())
+                && plan.rings.iter().any(|ring| bucket.ends_with(ring.id.as_str()))
         }
         Action::WaitForOperation { stack_set, .. }
         | Action::TurnOnManagedExecution { stack_set }

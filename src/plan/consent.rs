@@ -2,7 +2,7 @@
 
 use crate::{
     ids::PolicyName,
-    plan::{Blocked, Change, Flaw, Plan, check},
+    plan::{Blocked, Change, Fate, Flaw, Plan, check},
 };
 
 /// What the user said.
@@ -48,7 +48,9 @@ pub enum Refusal {
         found: String,
     },
     /// It takes something from more accounts than the guard allows.
-    #[error("the plan takes something away from {accounts} accounts, and {allowed} are allowed")]
+    #[error(
+        "the plan takes something away from {accounts} accounts, be it only until it is made anew, and {allowed} may lose something"
+    )]
     Removals {
         /// Accounts that lose something.
         accounts: usize,
@@ -66,7 +68,7 @@ pub enum Refusal {
         allowed: usize,
     },
     /// Something that is not this policy's stands in the way.
-    #[error("this policy does not own what stands in its way: {}", things(.0))]
+    #[error("something stands in the way: {}", things(.0))]
     InTheWay(Vec<Blocked>),
     /// The plan itself is wrong, which is a fault of orgpatch's.
     #[error("the plan is not sound, which is a fault in orgpatch: {}", list(.0))]
@@ -118,7 +120,8 @@ impl Plan {
         if !flaws.is_empty() {
             return Err(Refusal::Unsound(flaws));
         }
-        if let Some(expected) = &consent.expected_digest {
+        // What has nothing to do may have had another digest before it was done.
+        if let Some(expected) = consent.expected_digest.as_ref().filter(|_| !self.is_empty()) {
             let right = expected.len() >= 6
                 && self.digest.as_str().starts_with(&expected.to_ascii_lowercase());
             if !right {
@@ -133,23 +136,23 @@ impl Plan {
         if !in_the_way.is_empty() {
             return Err(Refusal::InTheWay(in_the_way));
         }
-        let removed = self.coverage.count(Change::Remove);
+        let removed = self.coverage.losing();
         let allowed = match &consent.removals {
             Removals::AsThePolicySays => self.guards.max_removed_accounts,
-            Removals::UpTo(accounts) => (*accounts).max(self.guards.max_removed_accounts),
+            Removals::UpTo(accounts) => *accounts,
             Removals::ByName(name) if *name == self.policy => usize::MAX,
             Removals::ByName(_) => 0,
         };
         if removed > allowed {
             return Err(Refusal::Removals { accounts: removed, allowed });
         }
-        let touched =
-            removed + self.coverage.count(Change::Add) + self.coverage.count(Change::Change);
+        let touched = self.coverage.count(Change::Remove)
+            + self.coverage.count(Change::Add)
+            + self.coverage.count(Change::Change);
+        // Who takes all of it away by name has said enough.
+        let is_destroy = self.rings.iter().all(|ring| ring.fate == Fate::Removed);
         match self.guards.max_changed_accounts {
-            // Who typed the policy's name to take all of it away has said enough.
-            Some(allowed)
-                if touched > allowed && !matches!(consent.removals, Removals::ByName(_)) =>
-            {
+            Some(allowed) if touched > allowed && !is_destroy => {
                 Err(Refusal::Changes { accounts: touched, allowed })
             }
             _ => Ok(Approved(self)),

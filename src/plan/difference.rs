@@ -119,6 +119,7 @@ fn of_values(path: &str, before: &Value, after: &Value, differences: &mut Vec<Di
                     .map(value_shown)
                     .collect::<Vec<_>>()
             };
+            let before = differences.len();
             let gone = only(old, new).into_iter().map(|item| (Some(item), None));
             let added = only(new, old).into_iter().map(|item| (None, Some(item)));
             differences.extend(gone.chain(added).map(|(before, after)| Difference {
@@ -126,6 +127,14 @@ fn of_values(path: &str, before: &Value, after: &Value, differences: &mut Vec<Di
                 before,
                 after,
             }));
+            if differences.len() == before {
+                // The same texts in another order, or another number of times.
+                differences.push(Difference {
+                    what: path.to_owned(),
+                    before: Some(Value::Array(old.clone()).to_string()),
+                    after: Some(Value::Array(new.clone()).to_string()),
+                });
+            }
         }
         (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
             for (number, (old, new)) in old.iter().zip(new).enumerate() {

@@ -10,7 +10,7 @@ use crate::{
     },
     state::{
         BASELINES_PARAMETER, Baseline, BaselineSeen, BaselineSource, Deployment, Desired, Observed,
-        Ownership, Ring, Seen, StackSpec, StackStatus,
+        Ownership, Ring, Seen, StackSeen, StackSpec, StackStatus,
     },
 };
 
@@ -43,8 +43,16 @@ pub(super) fn plan_home(
     }
     let bucket = &ring.names.bucket;
     let seen = observed.stack(&spec.region, &spec.name);
-    if matches!(seen, Seen::Present(stack) if stack.status == StackStatus::DeleteFailed) {
-        empty_buckets(steps, std::iter::once(bucket.clone()));
+    let overrides = observed.overrides.get(bucket).unwrap_or(&Seen::Absent);
+    match &seen {
+        Seen::Present(stack) if stack.status == StackStatus::DeleteFailed => {
+            empty_buckets(steps, buckets(stack, ring).into_iter());
+        }
+        // A bucket without its stack means that the stack is somewhere else.
+        Seen::Absent => {
+            bucket_without_stack(ring, observed, &spec.region).map_err(|blocked| vec![blocked])?;
+        }
+        Seen::Present(_) | Seen::Unknown(_) => {}
     }
     // The home template is always small enough for a request, which a test holds.
     let inline = TemplateSource::Inline;
@@ -55,7 +63,7 @@ pub(super) fn plan_home(
         StackPlan::Waiting => return Ok(HomePlan::Waiting),
         // A bucket that is made anew has nothing in it, whatever the old one had.
         StackPlan::MadeAnew(ready) => (ready, &Seen::Absent),
-        StackPlan::Ready(ready) => (ready, observed.overrides.get(bucket).unwrap_or(&Seen::Absent)),
+        StackPlan::Ready(ready) => (ready, overrides),
     };
     let (replaces, before) = match seen {
         Seen::Unknown(because) => {
@@ -148,6 +156,13 @@ pub fn home_stack(deployment: &Deployment, observed: &Observed) -> Result<Home, 
     Ok(Home { spec, content, without })
 }
 
+/// The buckets of a home stack: what it says it made, and the name that is ours by construction.
+fn buckets(stack: &StackSeen, ring: &Ring) -> BTreeSet<BucketName> {
+    let outputs =
+        BUCKET_OUTPUTS.iter().filter_map(|output| stack.outputs.get(*output)?.parse().ok());
+    outputs.chain([ring.names.bucket.clone()]).collect()
+}
+
 /// Plans steps that empty buckets, which can't be deleted with their stack while anything is in them.
 fn empty_buckets(
     steps: &mut Steps<'_>,
@@ -186,11 +201,7 @@ pub(super) fn plan_home_removal(
         steps.push("home-stack/wait", action, "a change of it runs", after.clone());
         return Ok(());
     }
-    // What the stack says it made, and the name that is ours by construction where it says nothing.
-    let outputs =
-        BUCKET_OUTPUTS.iter().filter_map(|output| stack.outputs.get(*output)?.parse().ok());
-    let buckets: BTreeSet<BucketName> = outputs.chain([ring.names.bucket.clone()]).collect();
-    let emptied = empty_buckets(steps, buckets.into_iter());
+    let emptied = empty_buckets(steps, buckets(stack, ring).into_iter());
     for step in steps.list.iter_mut().filter(|step| emptied.contains(&step.id)) {
         step.after.clone_from(after);
     }

@@ -11,6 +11,7 @@ use crate::{
         coverage::coverage,
         home::{HomePlan, plan_home, plan_home_removal},
         own_stacks::plan_own_stacks,
+        stack,
         stack_set::{Scope, SetPlan, blocked, plan_stack_set},
     },
     state::{Desired, Observed, Ownership, Ring, Seen, StackSetSeen, Template},
@@ -98,6 +99,7 @@ fn plan_ring(
     observed: &Observed,
     remarks: &mut Remarks,
 ) {
+    let blocked_before = remarks.blocked.len();
     let mut problems = Vec::new();
     let sets = owned_sets(desired, ring, observed, &mut problems);
     if !problems.is_empty() {
@@ -134,8 +136,7 @@ fn plan_ring(
     let mut set_plans: Vec<SetPlan> = Vec::new();
     for (name, have) in &sets {
         let want = ring.deployment.as_ref().and_then(|deployment| deployment.stack_sets.get(name));
-        let after = if want.is_some() { &ready } else { &BTreeSet::new() };
-        let set_plan = plan_stack_set(steps, name, want, *have, &template, scope, after);
+        let set_plan = plan_stack_set(steps, name, want, *have, &template, scope, &ready);
         left_to_people(desired, name, &set_plan, remarks);
         set_plans.push(set_plan);
     }
@@ -148,13 +149,22 @@ fn plan_ring(
         ));
         removed.extend(set_plans.iter().filter_map(|set| set.last.clone()));
         // The bucket must be there as long as anything may read from it.
-        let unfinished =
-            !problems.is_empty() || steps.list.iter().any(|step| step.action.is_wait());
-        if !unfinished
-            && let Err(blocked) = plan_home_removal(steps, desired, ring, observed, &removed)
-        {
-            remarks.blocked.push(blocked);
-        }
+        let waits = steps.list.iter().any(|step| step.action.is_wait());
+        let is_blocked = remarks.blocked.len() > blocked_before;
+        let home = if is_blocked {
+            Err(stack::blocked(
+                &desired.owner.home_region,
+                &ring.names.home_stack,
+                BlockReason::Unknown(
+                    "it stays until nothing else of the ring is blocked".to_owned(),
+                ),
+            ))
+        } else if waits {
+            Ok(())
+        } else {
+            plan_home_removal(steps, desired, ring, observed, &removed)
+        };
+        remarks.blocked.extend(home.err());
     }
     drop_unused_template(&mut steps.list);
 }
@@ -190,9 +200,12 @@ fn left_to_people(desired: &Desired, name: &StackSetName, set: &SetPlan, remarks
     }
     for ou in &set.still_followed {
         let path = desired.names.units.get(ou).map_or(ou.as_str(), |path| path);
-        remarks.warnings.push(format!(
-            "auto-deployment of {name} still follows {path}, which is no target any more: it can't be let go without touching instances that stay, so accounts that join it are enrolled until those are gone"
-        ));
+        remarks.blocked.push(Blocked {
+            subject: format!("auto-deployment of {name} into {path}"),
+            because: BlockReason::Stuck(format!(
+                "it still follows {path}, which is no target any more, and can't be told otherwise without touching instances that stay: delete the stack instances of that OU by hand, with the OU as the only target, and apply again"
+            )),
+        });
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     ids::{AccountId, OuId, Region},
-    plan::InstanceTargets,
+    plan::{Fate, InstanceTargets},
     state::{
         InstanceSeen, InstanceStatus, Names, Reach, Retain, StackSetSeen, StackSetSpec, Switch,
     },
@@ -34,8 +34,13 @@ pub(super) struct Removal {
 }
 
 /// Finds out what goes.
-pub(super) fn removal(want: Option<&StackSetSpec>, have: &StackSetSeen, names: &Names) -> Removal {
-    let set = Set { want, have, names };
+pub(super) fn removal(
+    want: Option<&StackSetSpec>,
+    have: &StackSetSeen,
+    names: &Names,
+    fate: Fate,
+) -> Removal {
+    let set = Set { want, have, names, fate };
     let mut removal = Removal::default();
     let mut by_ou: BTreeMap<&OuId, BTreeMap<&Region, Vec<&AccountId>>> = BTreeMap::new();
     let mut staying: BTreeMap<&Region, Vec<(&AccountId, &OuId)>> = BTreeMap::new();
@@ -71,6 +76,7 @@ struct Set<'a> {
     want: Option<&'a StackSetSpec>,
     have: &'a StackSetSeen,
     names: &'a Names,
+    fate: Fate,
 }
 
 impl<'a> Set<'a> {
@@ -85,9 +91,14 @@ impl<'a> Set<'a> {
 
     /// Whether an instance that was made through an OU is as it should be.
     fn stays(&self, ou: &OuId, account: &AccountId, region: &Region) -> bool {
-        let Some(want) = self.want.filter(|want| want.regions.contains(region)) else {
-            return false;
+        let Some(want) = self.want else {
+            // A set that nobody else needs stays as long as somebody has something of it who is not
+            // active and would be covered otherwise.
+            return self.fate == Fate::Kept && self.names.resting.contains(account);
         };
+        if !want.regions.contains(region) {
+            return false;
+        }
         // Who is not active, and would be covered otherwise, keeps what it has: StackSets skips it, and
         // what is detached can never be taken back.
         let is_covered = self.names.resting.contains(account)

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     ids::{AccountId, OuId, Region, StackSetName},
     plan::{
-        Action, Aim, BlockReason, Blocked, ByAccount, Difference, InstanceTargets, StepId, Steps,
-        TemplateSource, difference,
+        Action, Aim, BlockReason, Blocked, ByAccount, Difference, Fate, InstanceTargets, StepId,
+        Steps, TemplateSource, difference,
         removal::{Removal, batches, removal},
     },
     state::{
@@ -96,13 +96,14 @@ pub(super) fn plan_stack_set(
             additions(&mut chain, want, None, &Removal::default(), &mut plan);
         }
         (want, Some(have)) => {
-            let removal = removal(want, have, scope.names);
+            let fate = if scope.deployment.is_some() { Fate::Kept } else { Fate::Removed };
+            let removal = removal(want, have, scope.names, fate);
             plan.still_followed.clone_from(&removal.still_followed);
             remove(&mut chain, &removal, want, scope, &mut plan);
             if let Some(want) = want {
                 update(&mut chain, want, have, &removal, template, scope.names, &mut plan);
                 additions(&mut chain, want, Some(have), &removal, &mut plan);
-            } else {
+            } else if removal.instances.len() == have.instances.len() {
                 let action = Action::DeleteStackSet { stack_set: name.clone() };
                 chain.push("delete", action, "the policy has no use for it any more");
             }

@@ -8,14 +8,14 @@ mod trouble;
 use orgpatch::{
     apply::{EventKind, Outcome, StepEnd},
     ids::CallAs,
-    plan::{BlockReason, Plan, Refusal, Removals},
+    plan::{self, Action, BlockReason, Change, Plan, Refusal, Removals, plan},
     report::{Progress, outcome_text},
     sim::example_snapshot,
-    state::{AccountState, Snapshot, Switch},
+    state::{AccountState, Seen, Snapshot, Switch},
 };
 
 use crate::builders::{
-    MANAGEMENT, Stage, Wish, account_id, approve, assert_reads, edited, organization, ou_id,
+    Look, MANAGEMENT, Stage, Wish, account_id, approve, assert_reads, edited, organization, ou_id,
     parsed, plain, snapshot, words,
 };
 

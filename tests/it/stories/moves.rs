@@ -68,6 +68,11 @@ fn an_ou_excluded_later_loses_its_stacks_and_its_neighbours_are_remade_through_o
     let plan = stage.plan(&excluded);
 
     assert_reads("ou_excluded_later", &words(&plan));
+    // Those that are only remade lose something too, until they are.
+    let losing = plan.coverage.losing();
+    assert!(losing > plan.coverage.count(Change::Remove));
+    let too_few = approve(&plan, Removals::UpTo(losing - 1)).unwrap_err();
+    assert_eq!(too_few, Refusal::Removals { accounts: losing, allowed: losing - 1 });
     stage.apply_all(&plan);
     stage.assert_matches(&excluded);
 

@@ -271,3 +271,57 @@ fn a_running_operation_is_waited_for() {
     stage.apply_all(&plan);
     stage.roll_out(&later);
 }
+
+#[test]
+fn a_name_typed_for_a_removal_does_not_lift_the_guard_on_changes() {
+    let stage = Stage::with(CLEAN, POLICY);
+    let fewer =
+        format!("{}guards: {{ max_changed_accounts: 1 }}\n", edited(POLICY, ", eu-west-1]", "]"));
+
+    let plan = stage.plan(&fewer);
+    let refusal = approve(&plan, Removals::ByName(plan.policy.clone())).unwrap_err();
+
+    assert!(matches!(refusal, Refusal::Changes { allowed: 1, .. }), "{refusal}");
+}
+
+#[test]
+fn destroy_keeps_the_bucket_as_long_as_one_stack_can_t_be_read() {
+    let stage = Stage::with(CLEAN, &format!("{POLICY}management_account: include\n"));
+    let Look { desired, mut observed, .. } = stage.look(POLICY, Wish::Removed);
+    let home = desired.rings[0].names.home_stack.clone();
+    for ((_, name), seen) in &mut observed.stacks {
+        if name.as_str().ends_with("-eu-west-1") {
+            *seen = Seen::Unknown("denied".to_owned());
+        }
+    }
+
+    let plan = plan(&desired, &observed);
+
+    assert_eq!(plan::check(&plan), []);
+    assert!(plan.steps.iter().all(|step| match &step.action {
+        Action::EmptyBucket { .. } => false,
+        Action::DeleteStack { name, .. } => *name != home,
+        _ => true,
+    }));
+    assert!(plan.blocked.iter().any(|blocked| blocked.subject.contains(home.as_str())));
+}
+
+#[test]
+fn a_bucket_without_its_stack_blocks_since_the_stack_is_elsewhere() {
+    let stage = Stage::with(CLEAN, POLICY);
+    for wish in [Wish::Kept, Wish::Removed] {
+        let Look { desired, mut observed, .. } = stage.look(POLICY, wish);
+        let home = desired.rings[0].names.home_stack.clone();
+        for ((_, name), seen) in &mut observed.stacks {
+            if *name == home {
+                *seen = Seen::Absent;
+            }
+        }
+
+        let plan = plan(&desired, &observed);
+
+        let blocked = plan.blocked.iter().find(|blocked| blocked.subject.contains("the bucket"));
+        assert!(blocked.is_some_and(|blocked| blocked.because.to_string().contains("home_region")));
+        assert!(plan.steps.iter().all(|step| !matches!(step.action, Action::EmptyBucket { .. })));
+    }
+}
