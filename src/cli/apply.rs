@@ -26,7 +26,7 @@ pub(super) async fn run(
     loop {
         let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Kept, &aws)).await?;
         terminal.out(&plan_text(&plan, Detail::Folded));
-        let approved = approve(&plan, consent.clone(), args.yes, terminal)?;
+        let approved = approve(&plan, consent.clone(), args, terminal)?;
         if approved.plan().is_empty() {
             return Ok(Exit::Done);
         }
@@ -47,10 +47,10 @@ pub(super) async fn run(
 fn approve(
     plan: &Plan,
     consent: Consent,
-    yes: bool,
+    args: &ApplyArgs,
     terminal: &Terminal,
 ) -> Result<Approved, Failure> {
-    let may_ask = !yes && terminal.is_interactive();
+    let may_ask = !args.yes && terminal.is_interactive();
     let approved = match plan.clone().approve(&consent) {
         Err(Refusal::Removals { accounts, .. }) if may_ask => {
             let answer = terminal.ask(&format!(
@@ -63,7 +63,7 @@ fn approve(
         }
         other => other?,
     };
-    if approved.plan().steps.is_empty() || yes {
+    if approved.plan().steps.is_empty() || args.yes {
         return Ok(approved);
     }
     if !may_ask {
