@@ -104,6 +104,10 @@ impl CloudRead for Aws {
         self.stacks.stack(region, name).await
     }
 
+    async fn check_template(&self, body: &str) -> Result<(), CloudError> {
+        self.stacks.check_template(body).await
+    }
+
     async fn aws_baselines(&self) -> Result<BTreeMap<OperatingSystem, BaselineId>, CloudError> {
         self.baselines.of_aws().await
     }

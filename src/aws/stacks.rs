@@ -51,6 +51,14 @@ impl Stacks {
             .clone()
     }
 
+    /// Whether CloudFormation understands a template.
+    pub(super) async fn check_template(&self, body: &str) -> Result<(), CloudError> {
+        const CALL: &str = "cloudformation:ValidateTemplate";
+        let request = self.client(&self.home).validate_template().template_body(body);
+        request.send().await.map_err(failure(CALL, Some(&self.home)))?;
+        Ok(())
+    }
+
     pub(super) async fn stack(
         &self,
         region: &Region,

@@ -30,6 +30,7 @@ pub(super) async fn run(
         if approved.plan().is_empty() {
             return Ok(Exit::Done);
         }
+        world::check_templates(approved.plan(), &aws, terminal).await?;
         let exit = Box::pin(execute(&approved, &aws, args.progress, || None, terminal)).await?;
         // What was waited for has changed what is there, so the plan was only its first part.
         if exit != Exit::Done || !approved.plan().waits() {

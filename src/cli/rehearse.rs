@@ -32,6 +32,7 @@ pub(super) async fn run(args: &RehearseArgs, terminal: &Terminal) -> Result<Exit
     terminal.out(&plan_text(&plan, Detail::Folded));
     let consent = Consent { removals: Removals::AsThePolicySays, expected_digest: None };
     let approved = plan.approve(&consent)?;
+    world::check_templates(approved.plan(), &aws, terminal).await?;
     terminal.say("\nRollout, in simulated time:");
     let exit =
         Box::pin(execute(&approved, &aws, args.progress, || Some(aws.now()), terminal)).await?;

@@ -9,7 +9,7 @@ use crate::{
         failure::{Exit, Failure},
         terminal::Terminal,
     },
-    cloud::CloudRead,
+    cloud::{CloudErrorKind, CloudRead},
     discover,
     plan::{self, Plan},
     policy::{self, Policy, Surroundings},
@@ -127,6 +127,31 @@ pub(super) fn warn_of_other_region(policy: &Policy, snapshot: &Snapshot, termina
             "warning: the organization was recorded in {recorded}, so the baselines are those of {recorded} and not of the policy's home Region {home}"
         ));
     }
+}
+
+/// Has CloudFormation look at the templates of a plan before anything is changed. What it would refuse
+/// must not stop a rollout half-way.
+pub(super) async fn check_templates(
+    plan: &Plan,
+    cloud: &impl CloudRead,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    for template in plan.templates().into_values().filter(|template| !template.is_large()) {
+        match cloud.check_template(template.body()).await {
+            Ok(()) => {}
+            Err(error) if error.kind == CloudErrorKind::Refused => {
+                let message = format!("{error}; nothing was changed");
+                return Err(Failure::new(Exit::Failed, message).help(
+                    "orgpatch makes the templates, so please report it, with the policy and what `orgpatch render` writes.",
+                ));
+            }
+            Err(error) => {
+                terminal
+                    .say(&format!("warning: a template could not be checked beforehand: {error}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a look at the world gives.

@@ -188,6 +188,10 @@ pub trait CloudRead {
         name: &StackName,
     ) -> Result<Option<StackSeen>, CloudError>;
 
+    /// Has CloudFormation look at a template's form; [`Refused`](crate::cloud::CloudErrorKind) where it
+    /// would not take it. For texts that fit into a request.
+    async fn check_template(&self, body: &str) -> Result<(), CloudError>;
+
     /// AWS's own baselines in the home Region: the default of each operating system.
     async fn aws_baselines(&self) -> Result<BTreeMap<OperatingSystem, BaselineId>, CloudError>;
 

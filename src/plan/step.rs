@@ -16,7 +16,7 @@ use crate::{
     plan::{Coverage, Difference},
     state::{
         Baseline, Guards, Names, Owner, Preferences, Reach, Retain, ScheduleLine, Skipped,
-        StackSetSpec, StackSpec,
+        StackSetSpec, StackSpec, Template,
     },
 };
 
@@ -48,6 +48,20 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The templates that the steps send, each once.
+    pub fn templates(&self) -> BTreeMap<&Digest, &Template> {
+        let sent = self.steps.iter().filter_map(|step| match &step.action {
+            Action::CreateStack { spec, .. } | Action::UpdateStack { spec, .. } => {
+                Some(&spec.template)
+            }
+            Action::CreateStackSet { spec, .. } | Action::UpdateStackSet { spec, .. } => {
+                Some(&spec.template)
+            }
+            _ => None,
+        });
+        sent.map(|template| (template.digest(), template)).collect()
+    }
+
     /// Whether it waits for something that runs, after which one has to look and plan again.
     pub fn waits(&self) -> bool {
         self.steps.iter().any(|step| step.action.is_wait())
@@ -171,7 +185,7 @@ pub enum Action {
         /// Under which key.
         key: String,
         /// The template.
-        template: crate::state::Template,
+        template: Template,
     },
     /// Make a stack in the owner account.
     CreateStack {

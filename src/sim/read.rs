@@ -253,6 +253,20 @@ impl CloudRead for SimulatedAws {
         self.look("cloudformation:GetTemplate", find).await
     }
 
+    async fn check_template(&self, body: &str) -> Result<(), CloudError> {
+        const CALL: &str = "cloudformation:ValidateTemplate";
+        let is_template = serde_json::from_str::<serde_json::Value>(body)
+            .is_ok_and(|template| template["Resources"].is_object());
+        self.look(CALL, |_| {
+            if is_template {
+                Ok(())
+            } else {
+                Err(refused(CALL, "Template format error: it has no Resources"))
+            }
+        })
+        .await
+    }
+
     async fn aws_baselines(&self) -> Result<BTreeMap<OperatingSystem, BaselineId>, CloudError> {
         self.look("ssm:DescribePatchBaselines", |world| {
             let baselines = world.aws_baselines.iter();

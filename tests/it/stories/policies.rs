@@ -1,6 +1,9 @@
 //! Baselines, owners and the end of a policy.
 
+use orgpatch::cloud::{CloudErrorKind, CloudRead as _};
+
 use super::*;
+use crate::builders::run;
 
 #[test]
 fn a_baseline_that_changed_is_written_anew() {
@@ -109,4 +112,20 @@ fn destroy_leaves_behind_what_stands_in_accounts_that_can_t_be_entered() {
     assert_reads("destroy_with_a_suspended_account", &words(&plan));
     stage.apply_all(&plan);
     stage.assert_gone(POLICY);
+}
+
+#[test]
+fn every_template_that_a_plan_sends_can_be_checked_before_anything_is_changed() {
+    let stage = Stage::new(CLEAN);
+    let plan = stage.plan(&format!("{POLICY}management_account: include\n"));
+
+    let templates = plan.templates();
+
+    // The home stack's, and the one that all accounts share.
+    assert_eq!(templates.len(), 2);
+    for template in templates.into_values() {
+        run(stage.aws.check_template(template.body())).unwrap();
+    }
+    let refused = run(stage.aws.check_template("{}")).unwrap_err();
+    assert_eq!(refused.kind, CloudErrorKind::Refused);
 }

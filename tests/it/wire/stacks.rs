@@ -2,7 +2,7 @@
 
 use orgpatch::{
     aws::Aws,
-    cloud::{CloudRead as _, CloudWrite as _, StackProgress},
+    cloud::{CloudErrorKind, CloudRead as _, CloudWrite as _, StackProgress},
     ids::Region,
     state::{StackSeen, StackStatus},
 };
@@ -123,4 +123,15 @@ fn a_stack_is_read_with_its_template_parameters_tags_and_outputs() {
     );
     assert_eq!(requests[1].field("TemplateStage").as_deref(), Some("Original"));
     assert!(requests[0].header("authorization").unwrap().contains("/us-east-1/cloudformation/"));
+}
+
+#[test]
+fn a_template_that_is_refused_is_told_apart_from_one_that_could_not_be_checked() {
+    let check = |code: &str| {
+        let script = vec![query_error(400, code, "Template format error: unsupported structure")];
+        with(script, async |aws| aws.check_template("{}").await.unwrap_err()).0
+    };
+
+    assert_eq!(check("ValidationError").kind, CloudErrorKind::Refused);
+    assert_eq!(check("AccessDenied").kind, CloudErrorKind::Denied);
 }
