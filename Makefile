@@ -6,16 +6,24 @@ export ORGPATCH_TOOLS
 
 VENV := target/venv
 PYTHON := $(VENV)/bin/python
+# Policy linters, in an environment of their own: their pinned boto3 is another one.
+CHECKOV := target/checkov
+GUARD := target/cfn-guard
+# cfn-guard comes with its rules, and a program for each kind of machine.
+GUARD_BIN := $(GUARD)/package/bin/$(if $(filter Darwin,$(shell uname -s)),macos,ubuntu)/$(patsubst arm64,aarch64,$(shell uname -m))/cfn-guard
+export ORGPATCH_CHECKOV := $(CURDIR)/$(CHECKOV)/bin/checkov
+export ORGPATCH_CFN_GUARD := $(CURDIR)/$(GUARD_BIN) validate --rules $(CURDIR)/$(GUARD)/package/rules/control-tower/cfn-guard
 EXAMPLE := src/sim/example-organization.json
 RENDERED := target/rendered
 
 .PHONY: test e2e bench
 
 ## Rust tests, then the templates and the documents' Python.
-test: $(VENV)/.installed
+test: $(VENV)/.installed $(GUARD)/.installed
 	cargo test --locked
 	$(MAKE) $(RENDERED)
-	ORGPATCH_RENDERED=$(CURDIR)/$(RENDERED) $(PYTHON) -m pytest tests/python -q
+	ORGPATCH_RENDERED=$(CURDIR)/$(RENDERED) $(PYTHON) -m pytest tests/python -q \
+		--cov=templates/scripts --cov-report=term:skip-covered --cov-fail-under=95
 	$(VENV)/bin/ruff check templates tests/python tests/e2e
 	$(VENV)/bin/ruff format --check templates tests/python tests/e2e
 
@@ -29,12 +37,13 @@ e2e: $(VENV)/.installed
 bench:
 	cargo bench --locked --no-default-features --bench plan
 
-# Templates and parameters of every example policy, as they would be sent.
+# Templates and parameters of every example policy, and of policies that tests need beside them, as they
+# would be sent.
 .PHONY: $(RENDERED)
 $(RENDERED):
 	rm -rf $(RENDERED)
 	cargo build --locked
-	for policy in policies/*.yaml; do \
+	for policy in policies/*.yaml tests/fixtures/rendered/*.yaml; do \
 		target/debug/orgpatch render $$policy --org $(EXAMPLE) \
 			--out $(RENDERED)/$$(basename $$policy .yaml) >/dev/null || exit 1; \
 	done
@@ -42,4 +51,16 @@ $(RENDERED):
 $(VENV)/.installed: tests/python/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
+	touch $@
+
+$(CHECKOV)/.installed: tests/python/linters.txt
+	python3 -m venv $(CHECKOV)
+	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check -r tests/python/linters.txt
+	touch $@
+
+$(GUARD)/.installed: $(CHECKOV)/.installed
+	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target $(GUARD) cdklabs.cdk-validator-cfnguard==0.0.62
+	tar -xzf $(GUARD)/cdklabs/cdk_validator_cfnguard/_jsii/*.tgz -C $(GUARD) \
+		package/bin package/rules/control-tower/cfn-guard
 	touch $@

@@ -78,6 +78,10 @@ macro_rules! name {
     };
 }
 
+mod arn;
+
+pub use arn::{Arn, CalendarArn, KeyArn, PrincipalArn};
+
 fn all(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
     text.bytes().all(allowed)
 }

@@ -72,6 +72,9 @@ pub enum StepFailure {
         /// AWS's words about the operation as a whole.
         reason: Option<String>,
     },
+    /// Not everything could be taken back that a ring added outside of its stacks, which therefore stay.
+    #[error("not everything could be taken back in {}, so the stacks stay", places(.0.len()))]
+    LeftBehind(Vec<InstanceFailure>),
     /// Somebody stopped the operation.
     #[error("operation {0} was stopped by somebody else")]
     Stopped(OperationId),
@@ -102,6 +105,9 @@ impl StepFailure {
             Self::Call(error) => error.help(),
             Self::Instances { .. } => Some(
                 "Mend the cause in those accounts, then run the same command again: it repeats only what failed.",
+            ),
+            Self::LeftBehind(_) => Some(
+                "Mend the cause in those accounts and run the same command again: it tries only these. Or run it with `--keep-roles`: then the stacks go, and what is named here stays. Until one of the two, accounts that have taken back are not patched any more; those named here are, but their nodes may lack what was taken back before it failed.",
             ),
             Self::Stopped(_) => Some(
                 "Find out who stopped it and why. Running the same command again goes on where it stopped.",

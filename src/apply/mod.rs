@@ -8,6 +8,7 @@
 //! [`report`](crate::report).
 
 mod event;
+mod instances;
 mod operation;
 mod perform;
 mod schedule;

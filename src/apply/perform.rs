@@ -2,9 +2,9 @@
 
 use crate::{
     apply::{Event, EventKind, InstanceFailure, StepEnd, StepFailure, Stop},
-    cloud::{CallTargets, ChangeSetKind, CloudErrorKind, CloudWrite, Precondition, TemplateFrom},
-    ids::{CallAs, Digest, OperationId},
-    plan::{Action, InstanceTargets, OVERRIDE_KEY, Step, TemplateSource, override_body},
+    cloud::{ChangeSetKind, CloudWrite, Precondition, TemplateFrom},
+    ids::{AccountId, CallAs, Digest, OperationId},
+    plan::{Action, OVERRIDE_KEY, Step, TemplateSource, override_body},
 };
 
 /// What every step needs.
@@ -12,6 +12,7 @@ pub(super) struct Performer<'a, C, T> {
     pub(super) cloud: &'a C,
     pub(super) stop: &'a Stop,
     pub(super) call_as: CallAs,
+    pub(super) account: &'a AccountId,
     pub(super) digest: &'a Digest,
     pub(super) run: &'a str,
     pub(super) tell: &'a T,
@@ -104,45 +105,16 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 })
                 .await
             }
+            Action::TakeBack { spec, places } => self.take_back(step, spec, places).await,
+            Action::TakeBackInStack { spec } => self.take_back_in_stack(step, spec).await,
+            Action::KeepAccessLogs { spec } => {
+                self.change_stack(step, spec, TemplateFrom::Body, ChangeSetKind::Update).await
+            }
             Action::AddInstances { aim: _, stack_set, targets, preferences } => {
-                self.operate(step, stack_set, size(targets), async |operation| {
-                    cloud
-                        .create_instances(
-                            call_as,
-                            stack_set,
-                            named(targets),
-                            *preferences,
-                            operation,
-                        )
-                        .await
-                })
-                .await
+                self.add_instances(step, stack_set, targets, *preferences).await
             }
             Action::RemoveInstances { stack_set, targets, retain, preferences } => {
-                let total = size(targets);
-                let targets = named(targets);
-                let removed = self.operate(step, stack_set, total, async |operation| {
-                    cloud
-                        .delete_instances(
-                            call_as,
-                            stack_set,
-                            targets.clone(),
-                            *retain,
-                            *preferences,
-                            operation,
-                        )
-                        .await
-                });
-                match removed.await {
-                    // What is to be gone is gone.
-                    Err(StepFailure::Call(error))
-                        if error.kind == CloudErrorKind::NotFound
-                            && error.call == "cloudformation:DeleteStackInstances" =>
-                    {
-                        Ok(Progress::Done)
-                    }
-                    other => other,
-                }
+                self.remove_instances(step, stack_set, targets, *retain, *preferences).await
             }
             Action::DeleteStackSet { stack_set } => {
                 cloud.delete_stack_set(call_as, stack_set).await?;
@@ -156,18 +128,5 @@ fn from(template: &TemplateSource) -> TemplateFrom<'_> {
     match template {
         TemplateSource::Inline => TemplateFrom::Body,
         TemplateSource::Object { bucket, key } => TemplateFrom::Object { bucket, key },
-    }
-}
-
-fn size(targets: &InstanceTargets) -> usize {
-    targets.accounts.len() * targets.regions.len()
-}
-
-fn named(targets: &InstanceTargets) -> CallTargets<'_> {
-    CallTargets {
-        ous: &targets.ous,
-        reach: targets.reach,
-        accounts: &targets.accounts,
-        regions: &targets.regions,
     }
 }

@@ -30,6 +30,7 @@ pub async fn apply<C: CloudWrite>(
         cloud,
         stop,
         call_as: plan.owner.call_as,
+        account: &plan.owner.account,
         digest: &plan.digest,
         run,
         tell: &tell,

@@ -9,7 +9,7 @@ use crate::{
         answer::{all_pages, name, next, required},
         error::failure,
     },
-    cloud::{Caller, CloudError, Page},
+    cloud::{Call, Caller, CloudError, Page},
     ids::Region,
     state::RegionStatus,
 };
@@ -29,7 +29,7 @@ impl Account {
     }
 
     pub(super) async fn caller(&self) -> Result<Caller, CloudError> {
-        const CALL: &str = "sts:GetCallerIdentity";
+        const CALL: Call = Call::GetCallerIdentity;
         let answer = self.sts.get_caller_identity().send().await.map_err(failure(CALL, None))?;
         Ok(Caller {
             account: name(CALL, "Account", answer.account())?,
@@ -38,7 +38,7 @@ impl Account {
     }
 
     pub(super) async fn regions(&self) -> Result<BTreeMap<Region, RegionStatus>, CloudError> {
-        const CALL: &str = "account:ListRegions";
+        const CALL: Call = Call::ListRegions;
         let regions = all_pages(CALL, async |token| {
             let answer = self
                 .account

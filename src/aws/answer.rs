@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use crate::{
-    cloud::{CloudError, CloudErrorKind, Page},
+    cloud::{Call, CloudError, CloudErrorKind, Page},
     ids::InvalidName,
 };
 
 /// An answer that AWS's own reference does not allow.
-pub(super) fn unreadable(call: &'static str, message: String) -> CloudError {
+pub(super) fn unreadable(call: Call, message: String) -> CloudError {
     CloudError {
         call,
         region: None,
@@ -20,17 +20,13 @@ pub(super) fn unreadable(call: &'static str, message: String) -> CloudError {
 }
 
 /// A text that must be there.
-pub(super) fn required(
-    call: &'static str,
-    what: &str,
-    text: Option<&str>,
-) -> Result<String, CloudError> {
+pub(super) fn required(call: Call, what: &str, text: Option<&str>) -> Result<String, CloudError> {
     text.map(str::to_owned).ok_or_else(|| unreadable(call, format!("the answer has no {what}")))
 }
 
 /// A name that must be there, and right.
 pub(super) fn name<T: FromStr<Err = InvalidName>>(
-    call: &'static str,
+    call: Call,
     what: &str,
     text: Option<&str>,
 ) -> Result<T, CloudError> {
@@ -45,7 +41,7 @@ pub(super) fn next(token: Option<&str>) -> Option<String> {
 
 /// All pages of a listing. A page may be empty and yet not be the last.
 pub(super) async fn all_pages<T>(
-    call: &'static str,
+    call: Call,
     mut page: impl AsyncFnMut(Option<String>) -> Result<Page<T>, CloudError>,
 ) -> Result<Vec<T>, CloudError> {
     let mut all = Vec::new();

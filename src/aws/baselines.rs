@@ -17,7 +17,7 @@ use crate::{
         answer::{all_pages, name, next, unreadable},
         error::failure,
     },
-    cloud::{CloudError, CloudErrorKind, Page},
+    cloud::{Call, CloudError, CloudErrorKind, Page},
     ids::{BaselineId, OperatingSystem, Region},
     state::{
         ApprovalRules, Baseline, BaselineSeen, PatchFilter, PatchFilterGroup, PatchRule,
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-const LIST: &str = "ssm:DescribePatchBaselines";
+const LIST: Call = Call::DescribePatchBaselines;
 
 #[derive(Debug)]
 pub(super) struct Baselines {
@@ -66,7 +66,7 @@ impl Baselines {
     }
 
     pub(super) async fn get(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError> {
-        const CALL: &str = "ssm:GetPatchBaseline";
+        const CALL: Call = Call::GetPatchBaseline;
         let request = self.client.get_patch_baseline().baseline_id(id.as_str());
         match request.send().await.map_err(failure(CALL, Some(&self.home))) {
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),
@@ -113,7 +113,7 @@ fn other_name(system: OperatingSystem) -> Option<&'static str> {
 
 /// All nine keys, with SSM's own defaults where it leaves one out.
 fn seen(
-    call: &'static str,
+    call: Call,
     id: &BaselineId,
     answer: &GetPatchBaselineOutput,
 ) -> Result<BaselineSeen, CloudError> {
@@ -230,7 +230,7 @@ mod tests {
             .name("mine")
             .build();
 
-        let seen = seen("ssm:GetPatchBaseline", &id, &answer).unwrap();
+        let seen = seen(Call::GetPatchBaseline, &id, &answer).unwrap();
 
         assert_eq!(seen.content, Baseline::empty(OperatingSystem::Debian));
         assert_eq!(seen.name, "mine");

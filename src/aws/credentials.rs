@@ -6,8 +6,8 @@ use aws_config::{
 use aws_sdk_sts::config::{ProvideCredentials as _, SharedCredentialsProvider};
 
 use crate::{
-    aws::{CONNECT, error::chain},
-    cloud::{CloudError, CloudErrorKind},
+    aws::error::chain,
+    cloud::{Call, CloudError, CloudErrorKind},
 };
 
 /// Takes the credentials from the profile that was asked for, and from nowhere else.
@@ -38,7 +38,7 @@ pub(super) async fn check(config: &SdkConfig, profile: Option<&str>) -> Result<(
 
 fn none(message: String) -> CloudError {
     CloudError {
-        call: CONNECT,
+        call: Call::Connect,
         region: None,
         kind: CloudErrorKind::NoCredentials,
         code: None,

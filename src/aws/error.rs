@@ -8,22 +8,19 @@ use aws_sdk_sts::{
 };
 
 use crate::{
-    cloud::{CloudError, CloudErrorKind},
+    cloud::{Call, CloudError, CloudErrorKind},
     ids::Region,
 };
 
 /// Makes of the SDK's error one that names the call and gives AWS's own words.
-pub(super) fn failure<E>(
-    call: &'static str,
-    region: Option<&Region>,
-) -> impl Fn(SdkError<E>) -> CloudError
+pub(super) fn failure<E>(call: Call, region: Option<&Region>) -> impl Fn(SdkError<E>) -> CloudError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     move |error| of(call, region, &error)
 }
 
-fn of<E>(call: &'static str, region: Option<&Region>, error: &SdkError<E>) -> CloudError
+fn of<E>(call: Call, region: Option<&Region>, error: &SdkError<E>) -> CloudError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {

@@ -30,12 +30,9 @@ pub use settings::{Environment, Retries, Settings, check_environment};
 use aws_config::SdkConfig;
 
 use crate::{
-    cloud::{CloudError, CloudErrorKind},
+    cloud::{Call, CloudError, CloudErrorKind},
     ids::Region,
 };
-
-/// What is done before the first call, as [`CloudError::call`] names it.
-const CONNECT: &str = "connecting to AWS";
 
 /// AWS, spoken to with one set of credentials.
 #[derive(Debug)]
@@ -82,7 +79,7 @@ impl Aws {
 
 fn region_of(config: &SdkConfig) -> Result<Region, CloudError> {
     let refused = |message: String| CloudError {
-        call: CONNECT,
+        call: Call::Connect,
         region: None,
         kind: CloudErrorKind::Settings,
         code: None,

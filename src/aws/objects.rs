@@ -12,7 +12,7 @@ use crate::{
         answer::{required, unreadable},
         error::{chain, failure, kind},
     },
-    cloud::{CloudError, CloudErrorKind, Object, Precondition},
+    cloud::{Call, CloudError, CloudErrorKind, Object, Precondition},
     ids::{BucketName, Region},
 };
 
@@ -36,19 +36,27 @@ impl Objects {
         bucket: &BucketName,
         key: &str,
     ) -> Result<Option<Object>, CloudError> {
-        const CALL: &str = "s3:GetObject";
+        const CALL: Call = Call::GetObject;
         let request = self.client.get_object().bucket(bucket.as_str()).key(key);
         let answer = match request.send().await.map_err(failure(CALL, Some(&self.home))) {
+            Err(error) if error.code.as_deref().is_some_and(|code| code.starts_with("KMS.")) => {
+                let message = format!(
+                    "the key that the object is encrypted with can't be used: {} (enable the key; or delete the object, and apply writes it anew)",
+                    error.message
+                );
+                return Err(CloudError { kind: CloudErrorKind::Other, message, ..error });
+            }
             Err(error) if error.kind == CloudErrorKind::NotFound => return Ok(None),
             answer => answer?,
         };
         let etag = required(CALL, "ETag", answer.e_tag())?;
+        let key_id = answer.ssekms_key_id().map(str::to_owned);
         let body = answer.body.collect().await.map_err(|error| CloudError {
             region: Some(self.home.clone()),
             kind: CloudErrorKind::Unreachable,
             ..unreadable(CALL, chain(&error))
         })?;
-        Ok(Some(Object { body: body.to_vec(), etag }))
+        Ok(Some(Object { body: body.to_vec(), etag, key: key_id }))
     }
 
     pub(super) async fn put(
@@ -58,7 +66,7 @@ impl Objects {
         body: &[u8],
         precondition: Option<&Precondition>,
     ) -> Result<(), CloudError> {
-        const CALL: &str = "s3:PutObject";
+        const CALL: Call = Call::PutObject;
         let (absent, version) = match precondition {
             None => (None, None),
             Some(Precondition::Absent) => (Some("*".to_owned()), None),
@@ -88,7 +96,7 @@ impl Objects {
     }
 
     async fn delete_all(&self, bucket: &BucketName) -> Result<(), CloudError> {
-        const CALL: &str = "s3:ListBucketVersions";
+        const CALL: Call = Call::ListObjectVersions;
         let mut key_marker = None;
         let mut version_marker = None;
         loop {
@@ -127,7 +135,7 @@ impl Objects {
         bucket: &BucketName,
         batch: &[ObjectIdentifier],
     ) -> Result<(), CloudError> {
-        const CALL: &str = "s3:DeleteObjects";
+        const CALL: Call = Call::DeleteObjects;
         let batch = Delete::builder().set_objects(Some(batch.to_vec())).quiet(true).build();
         let batch = batch.map_err(|error| unreadable(CALL, error.to_string()))?;
         let answer = self
@@ -156,7 +164,7 @@ fn stale_if_gone(error: CloudError, precondition: Option<&Precondition>) -> Clou
 }
 
 /// The answer to `DeleteObjects` is a success even where nothing was deleted.
-fn undeleted(call: &'static str, home: &Region, first: &Undeleted, count: usize) -> CloudError {
+fn undeleted(call: Call, home: &Region, first: &Undeleted, count: usize) -> CloudError {
     let code = first.code().unwrap_or_default();
     let message = first.message().unwrap_or("AWS gave no reason");
     CloudError {

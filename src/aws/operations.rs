@@ -16,7 +16,7 @@ use crate::{
         stack_sets::{PAGE, StackSets, sdk},
     },
     cloud::{
-        CallTargets, CloudError, CloudErrorKind, InstanceResult, OperationProgress,
+        Call, CallTargets, CloudError, CloudErrorKind, InstanceResult, OperationProgress,
         OperationStatus, Page, ResultStatus, TemplateFrom,
     },
     ids::{CallAs, OperationId, Region, StackSetName},
@@ -31,7 +31,7 @@ impl StackSets {
         from: TemplateFrom<'_>,
         token: &str,
     ) -> Result<(), CloudError> {
-        const CALL: &str = "cloudformation:CreateStackSet";
+        const CALL: Call = Call::CreateStackSet;
         let (body, url) = template(spec.template.body(), from, &self.home);
         self.client
             .create_stack_set()
@@ -124,7 +124,7 @@ impl StackSets {
         pace: Preferences,
         operation: &OperationId,
     ) -> Result<(), CloudError> {
-        const CALL: &str = "cloudformation:CreateStackInstances";
+        const CALL: Call = Call::CreateStackInstances;
         self.client
             .create_stack_instances()
             .stack_set_name(set.as_str())
@@ -148,7 +148,7 @@ impl StackSets {
         pace: Preferences,
         operation: &OperationId,
     ) -> Result<(), CloudError> {
-        const CALL: &str = "cloudformation:DeleteStackInstances";
+        const CALL: Call = Call::DeleteStackInstances;
         self.client
             .delete_stack_instances()
             .stack_set_name(set.as_str())
@@ -172,7 +172,7 @@ impl StackSets {
         call_as: CallAs,
         set: &StackSetName,
     ) -> Result<(), CloudError> {
-        const CALL: &str = "cloudformation:DeleteStackSet";
+        const CALL: Call = Call::DeleteStackSet;
         let request =
             self.client.delete_stack_set().stack_set_name(set.as_str()).call_as(sdk(call_as));
         match request.send().await.map_err(failure(CALL, Some(&self.home))) {
@@ -187,7 +187,7 @@ impl StackSets {
         set: &StackSetName,
         operation: &OperationId,
     ) -> Result<OperationProgress, CloudError> {
-        const CALL: &str = "cloudformation:DescribeStackSetOperation";
+        const CALL: Call = Call::DescribeStackSetOperation;
         let answer = self
             .client
             .describe_stack_set_operation()
@@ -216,7 +216,7 @@ impl StackSets {
         set: &StackSetName,
         operation: &OperationId,
     ) -> Result<Vec<InstanceResult>, CloudError> {
-        const CALL: &str = "cloudformation:ListStackSetOperationResults";
+        const CALL: Call = Call::ListStackSetOperationResults;
         let results = all_pages(CALL, async |token| {
             let answer = self
                 .client
@@ -247,7 +247,7 @@ impl StackSets {
     }
 }
 
-const UPDATE: &str = "cloudformation:UpdateStackSet";
+const UPDATE: Call = Call::UpdateStackSet;
 
 fn told(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
@@ -275,7 +275,7 @@ fn auto_deployment(switch: Switch) -> AutoDeployment {
 /// Accounts are only ever sent with `INTERSECTION`, and never none: without accounts the call might
 /// be taken to mean the whole OU.
 fn deployment_targets(
-    call: &'static str,
+    call: Call,
     targets: &CallTargets<'_>,
 ) -> Result<DeploymentTargets, CloudError> {
     let refused = |message: &str| {
@@ -360,7 +360,10 @@ mod tests {
         let regions = ["eu-west-1".parse().unwrap()].into();
         let none = BTreeSet::new();
         let sent = |reach, accounts| {
-            deployment_targets("x", &CallTargets { ous: &ous, reach, accounts, regions: &regions })
+            deployment_targets(
+                Call::UpdateStackSet,
+                &CallTargets { ous: &ous, reach, accounts, regions: &regions },
+            )
         };
 
         let whole = sent(Reach::WholeOu, &accounts).unwrap();

@@ -12,7 +12,7 @@ use crate::{
         error::failure,
         pace::{Bucket, DESCRIBE_ORGANIZATION, LIST_ACCOUNTS, LIST_FOR_PARENT, LIST_ROOTS},
     },
-    cloud::{CloudError, FeatureSet, ListedAccount, ListedUnit, OrganizationFacts, Page},
+    cloud::{Call, CloudError, FeatureSet, ListedAccount, ListedUnit, OrganizationFacts, Page},
     ids::{AccountId, OuId},
     state::AccountState,
 };
@@ -42,7 +42,7 @@ impl Organizations {
     }
 
     pub(super) async fn describe(&self) -> Result<OrganizationFacts, CloudError> {
-        const CALL: &str = "organizations:DescribeOrganization";
+        const CALL: Call = Call::DescribeOrganization;
         self.describe_organization.take().await;
         let answer =
             self.client.describe_organization().send().await.map_err(failure(CALL, None))?;
@@ -63,7 +63,7 @@ impl Organizations {
         &self,
         page: Option<String>,
     ) -> Result<Page<ListedAccount>, CloudError> {
-        const CALL: &str = "organizations:ListAccounts";
+        const CALL: Call = Call::ListAccounts;
         self.list_accounts.take().await;
         let request = self.client.list_accounts().max_results(PAGE).set_next_token(page);
         let answer = request.send().await.map_err(failure(CALL, None))?;
@@ -75,7 +75,7 @@ impl Organizations {
         parent: &OuId,
         page: Option<String>,
     ) -> Result<Page<ListedAccount>, CloudError> {
-        const CALL: &str = "organizations:ListAccountsForParent";
+        const CALL: Call = Call::ListAccountsForParent;
         self.list_for_parent.take().await;
         let answer = self
             .client
@@ -94,7 +94,7 @@ impl Organizations {
         parent: &OuId,
         page: Option<String>,
     ) -> Result<Page<ListedUnit>, CloudError> {
-        const CALL: &str = "organizations:ListOrganizationalUnitsForParent";
+        const CALL: Call = Call::ListOrganizationalUnitsForParent;
         self.list_for_parent.take().await;
         let answer = self
             .client
@@ -119,7 +119,7 @@ impl Organizations {
     }
 
     pub(super) async fn roots(&self) -> Result<Vec<ListedUnit>, CloudError> {
-        const CALL: &str = "organizations:ListRoots";
+        const CALL: Call = Call::ListRoots;
         let roots = all_pages(CALL, async |token| {
             self.list_roots.take().await;
             let request = self.client.list_roots().max_results(PAGE).set_next_token(token);
@@ -141,7 +141,7 @@ impl Organizations {
 }
 
 fn listed_accounts(
-    call: &'static str,
+    call: Call,
     accounts: &[Account],
     token: Option<&str>,
 ) -> Result<Page<ListedAccount>, CloudError> {

@@ -18,7 +18,7 @@ use crate::{
         error::failure,
     },
     cloud::{
-        CloudError, CloudErrorKind, OperationStatus, Page, StackSetDescription, TrustedAccess,
+        Call, CloudError, CloudErrorKind, OperationStatus, Page, StackSetDescription, TrustedAccess,
     },
     ids::{AccountId, CallAs, OuId, Region, StackSetName},
     state::{InstanceSeen, InstanceStatus, OperationSeen, Switch},
@@ -45,8 +45,8 @@ impl StackSets {
         &self,
         call_as: CallAs,
     ) -> Result<TrustedAccess, CloudError> {
-        const LIST: &str = "cloudformation:ListStackSets";
-        const DESCRIBE: &str = "cloudformation:DescribeOrganizationsAccess";
+        const LIST: Call = Call::ListStackSets;
+        const DESCRIBE: Call = Call::DescribeOrganizationsAccess;
         if call_as == CallAs::DelegatedAdministrator {
             let request = self.client.list_stack_sets().call_as(sdk(call_as)).max_results(1);
             match request.send().await.map_err(failure(LIST, Some(&self.home))) {
@@ -64,7 +64,7 @@ impl StackSets {
     }
 
     pub(super) async fn names(&self, call_as: CallAs) -> Result<Vec<StackSetName>, CloudError> {
-        const CALL: &str = "cloudformation:ListStackSets";
+        const CALL: Call = Call::ListStackSets;
         let sets = all_pages(CALL, async |token| {
             let answer = self
                 .client
@@ -88,7 +88,7 @@ impl StackSets {
         call_as: CallAs,
         set: &StackSetName,
     ) -> Result<Option<StackSetDescription>, CloudError> {
-        const CALL: &str = "cloudformation:DescribeStackSet";
+        const CALL: Call = Call::DescribeStackSet;
         let request =
             self.client.describe_stack_set().stack_set_name(set.as_str()).call_as(sdk(call_as));
         let answer = match request.send().await.map_err(failure(CALL, Some(&self.home))) {
@@ -117,7 +117,7 @@ impl StackSets {
         call_as: CallAs,
         set: &StackSetName,
     ) -> Result<BTreeMap<(AccountId, Region), InstanceSeen>, CloudError> {
-        const CALL: &str = "cloudformation:ListStackInstances";
+        const CALL: Call = Call::ListStackInstances;
         let instances = all_pages(CALL, async |token| {
             let answer = self
                 .client
@@ -141,7 +141,7 @@ impl StackSets {
         call_as: CallAs,
         set: &StackSetName,
     ) -> Result<BTreeMap<OuId, BTreeSet<Region>>, CloudError> {
-        const CALL: &str = "cloudformation:ListStackSetAutoDeploymentTargets";
+        const CALL: Call = Call::ListStackSetAutoDeploymentTargets;
         let targets = all_pages(CALL, async |token| {
             let answer = self
                 .client
@@ -175,7 +175,7 @@ impl StackSets {
         call_as: CallAs,
         set: &StackSetName,
     ) -> Result<Vec<OperationSeen>, CloudError> {
-        const CALL: &str = "cloudformation:ListStackSetOperations";
+        const CALL: Call = Call::ListStackSetOperations;
         let answer = self
             .client
             .list_stack_set_operations()
@@ -232,7 +232,7 @@ fn is_not_delegated(error: &CloudError) -> bool {
 }
 
 fn instance_seen(
-    call: &'static str,
+    call: Call,
     instance: &StackInstanceSummary,
 ) -> Result<((AccountId, Region), InstanceSeen), CloudError> {
     let detailed = instance.stack_instance_status().and_then(|status| status.detailed_status());
@@ -244,6 +244,7 @@ fn instance_seen(
             detailed.map(StackInstanceDetailedStatus::as_str),
         ),
         reason: instance.status_reason().filter(|text| !text.is_empty()).map(str::to_owned),
+        has_stack: instance.stack_id().is_some_and(|id| !id.is_empty()),
     };
     let account = name(call, "Account", instance.account())?;
     Ok(((account, name(call, "Region", instance.region())?), seen))
@@ -284,7 +285,7 @@ mod tests {
     #[test]
     fn only_awss_own_words_make_an_account_no_delegated_administrator() {
         let error = |kind, message: &str| CloudError {
-            call: "cloudformation:ListStackSets",
+            call: Call::ListStackSets,
             region: None,
             kind,
             code: None,

@@ -23,7 +23,8 @@ use crate::{
         stack_events::{begins_a_change, causes},
     },
     cloud::{
-        ChangeSetKind, ChangeSetProgress, CloudError, CloudErrorKind, StackProgress, TemplateFrom,
+        Call, ChangeSetKind, ChangeSetProgress, CloudError, CloudErrorKind, StackProgress,
+        TemplateFrom,
     },
     ids::{Region, StackName},
     state::{StackSeen, StackSpec, StackStatus},
@@ -53,7 +54,7 @@ impl Stacks {
 
     /// Whether CloudFormation understands a template.
     pub(super) async fn check_template(&self, body: &str) -> Result<(), CloudError> {
-        const CALL: &str = "cloudformation:ValidateTemplate";
+        const CALL: Call = Call::ValidateTemplate;
         let request = self.client(&self.home).validate_template().template_body(body);
         request.send().await.map_err(failure(CALL, Some(&self.home)))?;
         Ok(())
@@ -64,7 +65,7 @@ impl Stacks {
         region: &Region,
         name: &StackName,
     ) -> Result<Option<StackSeen>, CloudError> {
-        const CALL: &str = "cloudformation:GetTemplate";
+        const CALL: Call = Call::GetTemplate;
         let Some(stack) = self.describe(region, name).await? else { return Ok(None) };
         let text = stack.stack_status().map_or("", |status| status.as_str());
         let Some(status) = stack_status(text) else { return Ok(None) };
@@ -106,7 +107,7 @@ impl Stacks {
         region: &Region,
         name: &StackName,
     ) -> Result<Option<Stack>, CloudError> {
-        const CALL: &str = "cloudformation:DescribeStacks";
+        const CALL: Call = Call::DescribeStacks;
         let request = self.client(region).describe_stacks().stack_name(name.as_str());
         match request.send().await.map_err(failure(CALL, Some(region))) {
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),
@@ -121,7 +122,7 @@ impl Stacks {
         kind: ChangeSetKind,
         change_set: &str,
     ) -> Result<(), CloudError> {
-        const CALL: &str = "cloudformation:CreateChangeSet";
+        const CALL: Call = Call::CreateChangeSet;
         let (body, url) = template(spec.template.body(), from, &self.home);
         let answer = self
             .client(&spec.region)
@@ -171,7 +172,7 @@ impl Stacks {
             .change_set_name(change_set)
             .send()
             .await
-            .map_err(failure("cloudformation:DescribeChangeSet", Some(region)))?;
+            .map_err(failure(Call::DescribeChangeSet, Some(region)))?;
         Ok((answer.status, answer.execution_status, answer.status_reason))
     }
 
@@ -189,7 +190,7 @@ impl Stacks {
             .client_request_token(change_set)
             .send()
             .await
-            .map_err(failure("cloudformation:ExecuteChangeSet", Some(region)));
+            .map_err(failure(Call::ExecuteChangeSet, Some(region)));
         match answer {
             Err(error) if error.code.as_deref().is_some_and(|c| c.starts_with(NOT_EXECUTABLE)) => {
                 // It may be executing already, if an earlier answer was lost.
@@ -217,7 +218,7 @@ impl Stacks {
             .change_set_name(change_set)
             .send()
             .await
-            .map_err(failure("cloudformation:DeleteChangeSet", Some(region)));
+            .map_err(failure(Call::DeleteChangeSet, Some(region)));
         unless_missing(answer.map(drop))
     }
 
@@ -227,8 +228,7 @@ impl Stacks {
         name: &StackName,
     ) -> Result<(), CloudError> {
         let request = self.client(region).delete_stack().stack_name(name.as_str());
-        let answer =
-            request.send().await.map_err(failure("cloudformation:DeleteStack", Some(region)));
+        let answer = request.send().await.map_err(failure(Call::DeleteStack, Some(region)));
         unless_missing(answer.map(drop))
     }
 
@@ -275,7 +275,7 @@ impl Stacks {
                 .set_next_token(token)
                 .send()
                 .await
-                .map_err(failure("cloudformation:DescribeStackEvents", Some(region)))?;
+                .map_err(failure(Call::DescribeStackEvents, Some(region)))?;
             token = next(answer.next_token());
             for event in answer.stack_events.unwrap_or_default() {
                 let begins = begins_a_change(name, &event);

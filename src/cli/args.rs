@@ -58,7 +58,7 @@ pub(super) enum Command {
     Apply(ApplyArgs),
     /// Take away all that a policy has made.
     Destroy(DestroyArgs),
-    /// Show how a policy stands: accounts × Regions that are current, outdated, failed, missing.
+    /// Show how a policy stands: accounts × Regions current, outdated, failed, missing.
     Status(StatusArgs),
     /// Write the templates and parameters as they would be sent.
     Render(RenderArgs),
@@ -66,6 +66,8 @@ pub(super) enum Command {
     Snapshot(SnapshotArgs),
     /// Carry a policy out on a simulated AWS, on this machine, without credentials.
     Rehearse(RehearseArgs),
+    /// Print the least IAM policy for whoever runs orgpatch.
+    IamPolicy(IamPolicyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -129,7 +131,7 @@ pub(super) struct ApplyArgs {
     pub(super) yes: bool,
 
     /// Refuse unless the plan has this digest (its first 6 characters or more).
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pub(super) expect: Option<String>,
 
     /// Let the plan take something away from so many accounts.
@@ -150,6 +152,14 @@ pub(super) struct DestroyArgs {
     /// Do not ask; the policy's name has to be given as proof.
     #[arg(long, value_name = "NAME")]
     pub(super) yes: Option<PolicyName>,
+
+    /// Leave node tags, role tags and attached policies where they are.
+    #[arg(long)]
+    pub(super) keep_roles: bool,
+
+    /// Leave the bucket with the log of who read the overrides.
+    #[arg(long)]
+    pub(super) keep_logs: bool,
 
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t = ProgressForm::Auto)]
@@ -202,4 +212,28 @@ pub(super) struct RehearseArgs {
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t = ProgressForm::Auto)]
     pub(super) progress: ProgressForm,
+}
+
+/// Who runs orgpatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RunnerArg {
+    /// Whoever runs `plan`, `status`, `render` and `snapshot`.
+    Plan,
+    /// Whoever runs `apply` and `destroy` too.
+    Operator,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct IamPolicyArgs {
+    /// For whom.
+    #[arg(long = "for", value_enum, value_name = "WHO")]
+    pub(super) runner: RunnerArg,
+}
+
+/// An empty one would otherwise be taken for a plan that has changed.
+fn digest(text: &str) -> Result<String, String> {
+    let is_digest = text.len() >= 6 && text.chars().all(|c| c.is_ascii_hexdigit());
+    is_digest.then(|| text.to_owned()).ok_or_else(|| {
+        "a digest is 6 or more of 0-9 and a-f, as `orgpatch plan` prints them".to_owned()
+    })
 }

@@ -9,7 +9,7 @@ use crate::{
         world::{self, Look, Wish, World},
     },
     plan::{Consent, Removals},
-    policy::Policy,
+    policy::{AccessLogs, Additions, Policy},
     report::{Detail, plan_text},
 };
 
@@ -20,9 +20,13 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
     let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
+    let wish = Wish::Removed(
+        if args.keep_roles { Additions::Left } else { Additions::TakenBack },
+        if args.keep_logs { AccessLogs::Kept } else { AccessLogs::Deleted },
+    );
     let mut has_said_so = false;
     loop {
-        let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Removed, &aws)).await?;
+        let Look { plan, .. } = Box::pin(world::look(&policy, wish, &aws)).await?;
         if plan.is_empty() {
             if !has_said_so {
                 terminal.out(&format!(
@@ -40,6 +44,7 @@ pub(super) async fn run(
         let consent =
             Consent { removals: Removals::ByName(policy.name.clone()), expected_digest: None };
         let approved = plan.approve(&consent)?;
+        world::check_templates(approved.plan(), &aws, terminal).await?;
         let exit = Box::pin(execute(&approved, &aws, args.progress, || None, terminal)).await?;
         if exit != Exit::Done || !approved.plan().waits() {
             return Ok(exit);

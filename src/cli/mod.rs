@@ -9,6 +9,7 @@ mod clock;
 mod destroy;
 mod execute;
 mod failure;
+mod iam_policy;
 mod plan;
 mod rehearse;
 mod render;
@@ -49,6 +50,7 @@ pub async fn run(
         Command::Status(args) => Box::pin(status::run(args, &world, &terminal)).await,
         Command::Render(args) => Box::pin(render::run(args, &world, &terminal)).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &world, &terminal)).await,
+        Command::IamPolicy(args) => Ok(iam_policy::run(args, &arguments.aws, &terminal)),
         Command::Rehearse(args) => Box::pin(rehearse::run(args, &terminal)).await,
     };
     match result {

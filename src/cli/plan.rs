@@ -8,7 +8,7 @@ use crate::{
         world::{self, Look, Wish, World},
     },
     cloud::CloudRead,
-    plan::Plan,
+    plan::{Consent, Plan, Refusal, Removals},
     policy::Policy,
     report::{Detail, plan_json, plan_text},
     sim::SimulatedAws,
@@ -48,7 +48,17 @@ async fn show(
         }
         Output::Json => terminal.out(&format!("{:#}\n", plan_json(&plan))),
     }
+    if let Some(refusal) = refusal(&plan) {
+        terminal.say(&format!("`orgpatch apply` will refuse this: {refusal}. {}", refusal.help()));
+    }
     Ok(exit(&plan, args.detailed_exitcode))
+}
+
+/// What the policy's guards say to a plan. What stands in its way it says itself.
+fn refusal(plan: &Plan) -> Option<Refusal> {
+    let consent = Consent { removals: Removals::AsThePolicySays, expected_digest: None };
+    let refusal = plan.clone().approve(&consent).err()?;
+    matches!(refusal, Refusal::Removals { .. } | Refusal::Changes { .. }).then_some(refusal)
 }
 
 /// A plan with holes is not a success, whatever was asked.

@@ -41,7 +41,7 @@ async fn render(
 ) -> Result<Exit, Failure> {
     let Look { desired, observed, .. } = world::look(policy, Wish::Kept, cloud).await?;
     for ring in &desired.rings {
-        if let Some(deployment) = &ring.deployment {
+        if let Some(deployment) = ring.deployment() {
             for (name, text) in files(deployment, &observed)? {
                 let path = args.out.join(name);
                 write(&path, &text)?;
@@ -66,6 +66,9 @@ fn files(deployment: &Deployment, observed: &Observed) -> Result<Vec<(String, St
         OVERRIDE_KEY.to_owned(),
         String::from_utf8_lossy(&override_body(&baselines)).into_owned(),
     )];
+    if let Some(statement) = &deployment.key_statement {
+        files.push(("key-policy-statement.json".to_owned(), statement.clone()));
+    }
     let mut add = |name: &str, template: &Template, sent: Value| {
         files.push((format!("{name}.template.json"), template.body().to_owned()));
         files.push((format!("{name}.json"), format!("{sent:#}\n")));

@@ -12,7 +12,7 @@ use crate::{
     cloud::{CloudErrorKind, CloudRead},
     discover,
     plan::{self, Plan},
-    policy::{self, Policy, Surroundings},
+    policy::{self, AccessLogs, Additions, Policy, Surroundings},
     state::{Desired, Observed, Snapshot},
 };
 
@@ -164,11 +164,11 @@ pub(super) struct Look {
     pub(super) plan: Plan,
 }
 
-/// Whether a policy should be there, or be taken away.
+/// Whether a policy should be there, or be taken away, and then how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Kept,
-    Removed,
+    Removed(Additions, AccessLogs),
 }
 
 /// Looks at the organization, lays the policy over it, looks at what is deployed, and plans.
@@ -189,7 +189,7 @@ pub(super) async fn look(
     let desired = match wish {
         Wish::Kept => policy::resolve(policy, surroundings, clock::today())
             .map_err(|problems| Failure::policy(Exit::Failed, &problems))?,
-        Wish::Removed => policy::names(policy, surroundings),
+        Wish::Removed(additions, logs) => policy::removal(policy, surroundings, additions, logs),
     };
     let observed = discover::observe(cloud, standing.call_as, &discover::sought(&desired)).await;
     let plan = plan::plan(&desired, &observed);

@@ -1,11 +1,13 @@
 //! What any AWS could answer instead of what it was asked for.
 
+use crate::cloud::Call;
+
 /// A call that failed for good: what could be retried has been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{call} failed{}: {message}{}", place(.region.as_ref()), suffix(.code.as_deref(), .request_id.as_deref()))]
 pub struct CloudError {
     /// Service and operation, as IAM spells them: `cloudformation:CreateStackSet`.
-    pub call: &'static str,
+    pub call: Call,
     /// In which Region, where that matters.
     pub region: Option<crate::ids::Region>,
     /// What kind of failure it is.

@@ -5,10 +5,14 @@
 //! of the field, not in the shapes of an SDK. What every call promises stands here; how it is made
 //! (signing, pages, retries, pace) is the adapter's business.
 
+mod call;
 mod error;
+mod permissions;
 mod read;
 mod write;
 
+pub use call::*;
 pub use error::*;
+pub use permissions::*;
 pub use read::*;
 pub use write::*;

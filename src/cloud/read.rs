@@ -106,6 +106,8 @@ pub struct Object {
     pub body: Vec<u8>,
     /// What identifies this version of it.
     pub etag: String,
+    /// The KMS key that it is encrypted with (`SSEKMSKeyId`); none where that is S3's own.
+    pub key: Option<String>,
 }
 
 /// The authority to look, and nothing else.

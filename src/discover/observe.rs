@@ -28,7 +28,7 @@ pub fn sought(desired: &Desired) -> Sought {
             ring.names.own_stacks.iter().map(|(region, name)| (region.clone(), name.clone())),
         );
         buckets.insert(ring.names.bucket.clone());
-        if let Some(deployment) = &ring.deployment {
+        if let Some(deployment) = ring.deployment() {
             baselines.extend(
                 deployment.baselines.iter().map(|(system, source)| (*system, source.clone())),
             );
@@ -80,8 +80,9 @@ fn understood(object: Seen<Object>) -> Seen<OverrideSeen> {
     match object {
         Seen::Absent => Seen::Absent,
         Seen::Unknown(because) => Seen::Unknown(because),
-        Seen::Present(Object { body, etag }) => Seen::Present(OverrideSeen {
+        Seen::Present(Object { body, etag, key }) => Seen::Present(OverrideSeen {
             etag,
+            key,
             content: serde_json::from_slice::<Vec<Baseline>>(&body).ok(),
         }),
     }

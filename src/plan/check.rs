@@ -83,10 +83,15 @@ fn ours(plan: &Plan, step: &Step, flaws: &mut Vec<Flaw>) {
         tags.get(POLICY_TAG).is_some_and(|tag| tag == plan.policy.as_str())
     };
     let fine = match &step.action {
-        Action::CreateStack { spec, .. } | Action::UpdateStack { spec, .. } => {
+        Action::CreateStack { spec, .. }
+        | Action::UpdateStack { spec, .. }
+        | Action::TakeBackInStack { spec }
+        | Action::KeepAccessLogs { spec } => {
             spec.name.as_str().starts_with(&prefix) && tagged(&spec.tags)
         }
-        Action::CreateStackSet { spec, .. } | Action::UpdateStackSet { spec, .. } => {
+        Action::CreateStackSet { spec, .. }
+        | Action::UpdateStackSet { spec, .. }
+        | Action::TakeBack { spec, .. } => {
             spec.name.as_str().starts_with(&prefix) && tagged(&spec.tags)
         }
         Action::DeleteStack { name, .. } | Action::WaitForStack { name, .. } => {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     ids::{AccountId, Region, StackSetName},
-    plan::{BlockReason, Blocked, Remarks},
+    plan::{BlockReason, Blocked, steps::Remarks},
     state::{ConflictCheck, Desired, Observed, Ownership, Ring, Seen, StackSetSeen},
 };
 
@@ -57,7 +57,7 @@ fn is_named(desired: &Desired, name: &StackSetName) -> bool {
 
 /// Where a ring will be, and on which nodes.
 fn wanted(ring: &Ring) -> Option<(BTreeSet<(&AccountId, &Region)>, Nodes)> {
-    let sets = &ring.deployment.as_ref()?.stack_sets;
+    let sets = &ring.deployment()?.stack_sets;
     let nodes = Nodes::of(&sets.values().next()?.parameters);
     let places = sets
         .values()

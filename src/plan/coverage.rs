@@ -82,7 +82,7 @@ pub(super) fn coverage(desired: &Desired, observed: &Observed, steps: &[Step]) -
         doing.filter_map(|step| step.action.stack_set()).collect();
     before(desired, observed, steps, &planned, &mut sides);
     for ring in &desired.rings {
-        let Some(deployment) = &ring.deployment else { continue };
+        let Some(deployment) = ring.deployment() else { continue };
         let new_rules = steps.iter().any(|step| {
             step.ring == ring.name
                 && matches!(&step.action, Action::WriteOverrides { replaces: Some(_), .. })

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     ids::{BucketName, OperatingSystem, Region, StackName},
     plan::{
-        Action, BlockReason, Blocked, StepId, Steps, TemplateSource, difference,
-        stack::{StackPlan, blocked, plan_stack},
+        Action, BlockReason, Blocked, Difference, StepId, TemplateSource, difference,
+        stack::{StackPlan, blocked, plan_stack, stuck},
+        steps::Steps,
     },
     state::{
-        BASELINES_PARAMETER, Baseline, BaselineSeen, BaselineSource, Deployment, Desired, Observed,
-        Ownership, Ring, Seen, StackSeen, StackSpec, StackStatus,
+        BASELINES_PARAMETER, Baseline, BaselineSeen, BaselineSource, Deployment, Desired,
+        Encryption, KeepLogs, Leaving, Observed, Ownership, Ring, Seen, StackSeen, StackSpec,
+        StackStatus, Wish,
     },
 };
 
@@ -46,7 +48,7 @@ pub(super) fn plan_home(
     let overrides = observed.overrides.get(bucket).unwrap_or(&Seen::Absent);
     match &seen {
         Seen::Present(stack) if stack.status == StackStatus::DeleteFailed => {
-            empty_buckets(steps, buckets(stack, ring).into_iter());
+            empty_buckets(steps, buckets(stack, ring).into_iter(), &BTreeSet::new());
         }
         // A bucket without its stack means that the stack is somewhere else.
         Seen::Absent => {
@@ -65,6 +67,7 @@ pub(super) fn plan_home(
         StackPlan::MadeAnew(ready) => (ready, &Seen::Absent),
         StackPlan::Ready(ready) => (ready, overrides),
     };
+    let mut changes = Vec::new();
     let (replaces, before) = match seen {
         Seen::Unknown(because) => {
             return Err(vec![Blocked {
@@ -74,21 +77,39 @@ pub(super) fn plan_home(
         }
         Seen::Absent => (None, Vec::new()),
         Seen::Present(object) => {
-            if object.content.as_ref() == Some(&content) {
+            let encrypted = encrypted_with(&deployment.encryption, object.key.as_deref());
+            if object.content.as_ref() == Some(&content) && encrypted.is_none() {
                 return Ok(HomePlan::Ready(ready));
             }
+            changes.extend(encrypted);
             (Some(object.etag.clone()), object.content.clone().unwrap_or_default())
         }
     };
-    let because = if replaces.is_some() {
+    let because = if replaces.is_none() {
+        "nodes read their rules from it"
+    } else if changes.is_empty() {
         "baselines have changed"
     } else {
-        "nodes read their rules from it"
+        "it is to be encrypted with another key"
     };
-    let changes = difference::of_baselines(&before, &content);
+    changes.extend(difference::of_baselines(&before, &content));
     let action = Action::WriteOverrides { bucket: bucket.clone(), replaces, content, changes };
     let write = steps.push("overrides", action, because, ready);
     Ok(HomePlan::Ready(BTreeSet::from([write])))
+}
+
+/// How the key of the override object differs from the one that is wished, if it does.
+fn encrypted_with(wished: &Encryption, key: Option<&str>) -> Option<Difference> {
+    let shown = |key: Option<&str>| key.unwrap_or("S3's own keys").to_owned();
+    let wished = match wished {
+        Encryption::S3 => None,
+        Encryption::Key(key) => Some(key.as_str()),
+    };
+    (wished != key).then(|| Difference {
+        what: "encryption".to_owned(),
+        before: Some(shown(key)),
+        after: Some(shown(wished)),
+    })
 }
 
 /// What the home Region should have.
@@ -167,12 +188,13 @@ fn buckets(stack: &StackSeen, ring: &Ring) -> BTreeSet<BucketName> {
 fn empty_buckets(
     steps: &mut Steps<'_>,
     buckets: impl Iterator<Item = BucketName>,
+    after: &BTreeSet<StepId>,
 ) -> BTreeSet<StepId> {
     let because = "a bucket can't be deleted with its stack while anything is in it";
     buckets
         .map(|bucket| {
             let id = format!("bucket/{bucket}/empty");
-            steps.push(&id, Action::EmptyBucket { bucket }, because, BTreeSet::new())
+            steps.push(&id, Action::EmptyBucket { bucket }, because, after.clone())
         })
         .collect()
 }
@@ -184,6 +206,7 @@ pub(super) fn plan_home_removal(
     ring: &Ring,
     observed: &Observed,
     after: &BTreeSet<StepId>,
+    warnings: &mut Vec<String>,
 ) -> Result<(), Blocked> {
     let region: &Region = &desired.owner.home_region;
     let name: &StackName = &ring.names.home_stack;
@@ -201,13 +224,68 @@ pub(super) fn plan_home_removal(
         steps.push("home-stack/wait", action, "a change of it runs", after.clone());
         return Ok(());
     }
-    let emptied = empty_buckets(steps, buckets(stack, ring).into_iter());
-    for step in steps.list.iter_mut().filter(|step| emptied.contains(&step.id)) {
-        step.after.clone_from(after);
+    let mut emptied = buckets(stack, ring);
+    let mut after = after.clone();
+    let keeps = match &ring.wish {
+        Wish::Gone(Leaving { keep_logs: Some(how), .. }) => {
+            after = keep_logs(steps, stack, how, (region, name), after)?;
+            true
+        }
+        // An earlier attempt was told to keep them, and the bucket outlives its stack already.
+        _ => outlives(&stack.template),
+    };
+    if keeps {
+        emptied.retain(|bucket| *bucket == ring.names.bucket);
+        warnings.extend(stack.outputs.get("AccessLogBucket").map(|bucket| {
+            format!("the access logs stay in the bucket {bucket}, which is nobody's then: delete it when they are not needed any more")
+        }));
     }
+    let emptied = empty_buckets(steps, emptied.into_iter(), &after);
     let action = Action::DeleteStack { region: region.clone(), name: name.clone() };
     steps.push("home-stack/delete", action, "nothing uses it any more", emptied);
     Ok(())
+}
+
+/// Whether a home stack's access-log bucket outlives it.
+fn outlives(template: &str) -> bool {
+    let template: serde_json::Value = serde_json::from_str(template).unwrap_or_default();
+    template.pointer("/Resources/AccessLogBucket/DeletionPolicy").is_some_and(|p| p == "Retain")
+}
+
+/// Has the access-log bucket outlive the home stack.
+fn keep_logs(
+    steps: &mut Steps<'_>,
+    stack: &StackSeen,
+    how: &KeepLogs,
+    place: (&Region, &StackName),
+    after: BTreeSet<StepId>,
+) -> Result<BTreeSet<StepId>, Blocked> {
+    let (region, name) = place;
+    if difference::of_templates(&stack.template, how.template.body()).is_empty() {
+        return Ok(after);
+    }
+    match stack.status {
+        StackStatus::Settled | StackStatus::Proposed | StackStatus::InProgress => {}
+        // There is no log of a stack that never was.
+        StackStatus::NeverMade => return Ok(after),
+        StackStatus::Stuck => return Err(blocked(region, name, stuck(stack))),
+        StackStatus::DeleteFailed => {
+            let because = "its deletion has failed before, so it can't be updated to keep the access logs: copy them, then run without `--keep-logs`";
+            return Err(blocked(region, name, BlockReason::Stuck(because.to_owned())));
+        }
+    }
+    let kept = |(key, _): &(&String, &String)| how.parameters.contains(*key);
+    let parameters = stack.parameters.iter().filter(kept);
+    let spec = StackSpec {
+        name: name.clone(),
+        region: region.clone(),
+        template: how.template.clone(),
+        parameters: parameters.map(|(key, value)| (key.clone(), value.clone())).collect(),
+        tags: stack.tags.clone(),
+    };
+    let action = Action::KeepAccessLogs { spec: Box::new(spec) };
+    let because = "the log of who read the overrides is to stay";
+    Ok(BTreeSet::from([steps.push("home-stack/keep-logs", action, because, after)]))
 }
 
 /// Where the ring's bucket is there and its stack is not, the stack is somewhere else.
@@ -216,7 +294,7 @@ fn bucket_without_stack(ring: &Ring, observed: &Observed, region: &Region) -> Re
         None | Some(Seen::Absent) => Ok(()),
         Some(Seen::Present(_) | Seen::Unknown(_)) => Err(Blocked {
             subject: format!("the bucket {}", ring.names.bucket),
-            because: BlockReason::Missing(format!(
+            because: BlockReason::Elsewhere(format!(
                 "it is there, but its stack is not in {region}: was `home_region` changed in the policy since it was applied?"
             )),
         }),

@@ -21,6 +21,8 @@ mod stack;
 mod stack_set;
 mod status;
 mod step;
+mod steps;
+mod take_back;
 
 pub use check::{Flaw, check};
 pub use consent::{Approved, Consent, Refusal, Removals};
@@ -32,4 +34,4 @@ pub use status::{Counts, Failing, HomeStatus, RingStatus, status};
 pub use step::*;
 
 // What a plan's steps carry, so that who carries them out need not know where it comes from.
-pub use crate::state::{OVERRIDE_KEY, Retain, StackSpec};
+pub use crate::state::{OVERRIDE_KEY, Preferences, Retain, StackSetSpec, StackSpec};

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::{
     plan::{
-        Action, BlockReason, Remarks, StepId, Steps, TemplateSource,
-        stack::{blocked, plan_stack},
+        Action, BlockReason, StepId, TemplateSource,
+        stack::{blocked, plan_stack, stuck},
+        steps::{Remarks, Steps},
+        take_back::take_back_in_stack,
     },
-    state::{Desired, Observed, Ownership, Ring, Seen, StackStatus},
+    state::{Desired, Observed, Ownership, Ring, Seen, StackStatus, Wish},
 };
 
 /// Plans them, Region by Region. Returns the steps that take some away.
@@ -26,8 +28,7 @@ pub(super) fn plan_own_stacks(
     for (region, name) in &ring.names.own_stacks {
         let prefix = format!("own-stack/{region}");
         let seen = observed.stack(region, name);
-        let wanted =
-            ring.deployment.as_ref().and_then(|deployment| deployment.own_stacks.get(region));
+        let wanted = ring.deployment().and_then(|deployment| deployment.own_stacks.get(region));
         if let Some(spec) = wanted {
             if let Err(blocked) = plan_stack(steps, &prefix, policy, spec, template, seen, after) {
                 remarks.blocked.push(blocked);
@@ -37,7 +38,7 @@ pub(super) fn plan_own_stacks(
         let stack = match seen {
             Seen::Absent => continue,
             // Nothing is wanted there, so nothing would be done but to take away what may be left.
-            Seen::Unknown(because) if ring.deployment.is_some() => {
+            Seen::Unknown(because) if ring.deployment().is_some() => {
                 unreadable.push((region.as_str(), because));
                 continue;
             }
@@ -62,14 +63,32 @@ pub(super) fn plan_own_stacks(
             removals.insert(steps.push(&id, wait, "a change of it runs", BTreeSet::new()));
             continue;
         }
-        let action = Action::DeleteStack { region: region.clone(), name: name.clone() };
-        let because = if ring.deployment.is_some() {
-            "the policy does not cover the management account here any more"
-        } else {
-            "all of the policy is taken away"
+        let (because, how) = match &ring.wish {
+            Wish::There(_) => {
+                ("the policy does not cover the management account here any more", None)
+            }
+            Wish::Gone(leaving) => ("all of the policy is taken away", leaving.take_back.as_ref()),
         };
+        let mut after = BTreeSet::new();
+        if let Some(spec) = how.and_then(|how| take_back_in_stack(stack, how, (region, name))) {
+            match stack.status {
+                StackStatus::Settled | StackStatus::Proposed => {
+                    let action = Action::TakeBackInStack { spec: Box::new(spec) };
+                    let because = "they are not part of the stack, and would stay when it goes";
+                    let id = format!("{prefix}/take-back");
+                    after.insert(steps.push(&id, action, because, BTreeSet::new()));
+                }
+                StackStatus::Stuck => {
+                    remarks.blocked.push(blocked(region, name, stuck(stack)));
+                    continue;
+                }
+                // What never was has added nothing, and what is half deleted can't be updated.
+                StackStatus::NeverMade | StackStatus::DeleteFailed | StackStatus::InProgress => {}
+            }
+        }
+        let action = Action::DeleteStack { region: region.clone(), name: name.clone() };
         let id = format!("{prefix}/delete");
-        removals.insert(steps.push(&id, action, because, BTreeSet::new()));
+        removals.insert(steps.push(&id, action, because, after));
     }
     if let Some((_, because)) = unreadable.first() {
         let regions: Vec<&str> = unreadable.iter().map(|(region, _)| *region).collect();

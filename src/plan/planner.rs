@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use crate::{
     ids::{BucketName, Digest, StackSetName},
     plan::{
-        Action, BlockReason, Blocked, Fate, Plan, Remarks, RingOutline, Step, StepId, Steps,
-        TemplateSource,
+        Action, BlockReason, Blocked, Fate, Plan, RingOutline, Step, StepId, TemplateSource,
         conflict::conflicts,
         coverage::coverage,
         home::{HomePlan, plan_home, plan_home_removal},
         own_stacks::plan_own_stacks,
         stack,
         stack_set::{Scope, SetPlan, blocked, plan_stack_set},
+        steps::{Remarks, Steps},
+        take_back,
     },
     state::{Desired, Observed, Ownership, Ring, Seen, StackSetSeen, Template},
 };
@@ -67,17 +68,12 @@ fn outline(ring: &Ring) -> RingOutline {
     RingOutline {
         name: ring.name.clone(),
         id: ring.id.clone(),
-        regions: ring
-            .deployment
-            .as_ref()
-            .map(|deployment| deployment.regions.clone())
-            .unwrap_or_default(),
+        regions: ring.deployment().map(|deployment| deployment.regions.clone()).unwrap_or_default(),
         schedule: ring
-            .deployment
-            .as_ref()
+            .deployment()
             .map(|deployment| deployment.schedule.clone())
             .unwrap_or_default(),
-        fate: if ring.deployment.is_some() { Fate::Kept } else { Fate::Removed },
+        fate: if ring.deployment().is_some() { Fate::Kept } else { Fate::Removed },
     }
 }
 
@@ -110,7 +106,7 @@ fn plan_ring(
     if wait_for_running(steps, &sets) {
         return;
     }
-    let ready = match &ring.deployment {
+    let ready = match ring.deployment() {
         None => BTreeSet::new(),
         Some(deployment) => {
             match plan_home(steps, desired, ring, deployment, observed, &mut remarks.warnings) {
@@ -125,28 +121,25 @@ fn plan_ring(
             }
         }
     };
-    let (template, ready) = match &ring.deployment {
+    let (template, ready) = match ring.deployment() {
         Some(deployment) => {
             large_template(steps, &ring.names.bucket, deployment.patching_template(), ready)
         }
         None => (TemplateSource::Inline, ready),
     };
 
-    let scope = Scope { names: &desired.names, deployment: ring.deployment.as_ref() };
+    let scope = Scope { names: &desired.names, wish: &ring.wish };
     let mut set_plans: Vec<SetPlan> = Vec::new();
     for (name, have) in &sets {
-        let want = ring.deployment.as_ref().and_then(|deployment| deployment.stack_sets.get(name));
+        let want = ring.deployment().and_then(|deployment| deployment.stack_sets.get(name));
         let set_plan = plan_stack_set(steps, name, want, *have, &template, scope, &ready);
         left_to_people(desired, name, &set_plan, remarks);
         set_plans.push(set_plan);
     }
     moves_wait(steps, &set_plans);
     let mut removed = plan_own_stacks(steps, desired, ring, observed, &template, &ready, remarks);
-    if ring.deployment.is_none() {
-        remarks.warnings.push(format!(
-            "node tags QSConfigName-{id}, role tags QSConfigId-{id} and the policies that were attached to nodes' roles stay where they are",
-            id = ring.id
-        ));
+    if ring.deployment().is_none() {
+        take_back::warn(desired, ring, &sets, observed, &mut remarks.warnings);
         removed.extend(set_plans.iter().filter_map(|set| set.last.clone()));
         // The bucket must be there as long as anything may read from it.
         let waits = steps.list.iter().any(|step| step.action.is_wait());
@@ -162,7 +155,7 @@ fn plan_ring(
         } else if waits {
             Ok(())
         } else {
-            plan_home_removal(steps, desired, ring, observed, &removed)
+            plan_home_removal(steps, desired, ring, observed, &removed, &mut remarks.warnings)
         };
         remarks.blocked.extend(home.err());
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::{
     ids::{PolicyName, Region, StackName},
-    plan::{Action, BlockReason, Blocked, Difference, StepId, Steps, TemplateSource, difference},
+    plan::{
+        Action, BlockReason, Blocked, Difference, StepId, TemplateSource, difference, steps::Steps,
+    },
     state::{Ownership, Seen, StackSeen, StackSpec, StackStatus},
 };
 
@@ -61,11 +63,7 @@ pub(super) fn plan_stack(
             return Ok(create(steps, "it has to be made anew", BTreeSet::from([delete])));
         }
         StackStatus::Stuck => {
-            let because = stack
-                .reason
-                .clone()
-                .unwrap_or_else(|| "its last update could not be taken back".to_owned());
-            return Err(blocked(&spec.region, &spec.name, BlockReason::Stuck(because)));
+            return Err(blocked(&spec.region, &spec.name, stuck(stack)));
         }
     }
     let changes = changes(stack, spec);
@@ -84,6 +82,14 @@ fn changes(stack: &StackSeen, spec: &StackSpec) -> Vec<Difference> {
     changes.extend(difference::of_maps("parameter", &stack.parameters, &spec.parameters));
     changes.extend(difference::of_maps("tag", &stack.tags, &spec.tags));
     changes
+}
+
+/// Why a stack that can't be updated is left alone.
+pub(super) fn stuck(stack: &StackSeen) -> BlockReason {
+    let because = stack.reason.clone();
+    BlockReason::Stuck(
+        because.unwrap_or_else(|| "its last update could not be taken back".to_owned()),
+    )
 }
 
 /// A stack that is left alone.

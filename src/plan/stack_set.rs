@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     ids::{AccountId, OuId, Region, StackSetName},
     plan::{
-        Action, Aim, BlockReason, Blocked, ByAccount, Difference, Fate, InstanceTargets, StepId,
-        Steps, TemplateSource, difference,
+        Action, Aim, BlockReason, Blocked, Difference, Fate, InstanceTargets, StepId,
+        TemplateSource, difference,
         removal::{Removal, batches, removal},
+        steps::{ByAccount, Chain, Steps},
+        take_back::take_back,
     },
     state::{
-        Deployment, InstanceStatus, Names, Preferences, Reach, RegionPace, Retain, StackSetSeen,
-        StackSetSpec, Switch,
+        InstanceStatus, Names, Preferences, Reach, RegionPace, Retain, StackSetSeen, StackSetSpec,
+        Switch, Wish,
     },
 };
 
@@ -37,40 +39,22 @@ pub(super) struct SetPlan {
     pub(super) still_followed: BTreeSet<OuId>,
 }
 
-/// Steps on one stack set, each waiting for the one before: CloudFormation runs one operation at a time.
-struct Chain<'a, 'b> {
-    steps: &'a mut Steps<'b>,
-    name: &'a StackSetName,
-    after: BTreeSet<StepId>,
-}
-
-impl Chain<'_, '_> {
-    fn push(&mut self, id: &str, action: Action, because: &str) -> StepId {
-        let id = format!("stack-set/{}/{id}", self.name);
-        let after = std::mem::take(&mut self.after);
-        let step = self.steps.push(&id, action, because, after);
-        self.after = BTreeSet::from([step.clone()]);
-        step
-    }
-}
-
 /// What a stack set's plan needs to know of everything around it.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     /// What is known of accounts and OUs.
     pub(super) names: &'a Names,
-    /// What the ring should be; none where it should be gone.
-    pub(super) deployment: Option<&'a Deployment>,
+    /// What is wished of the ring.
+    pub(super) wish: &'a Wish,
 }
 
 impl Scope<'_> {
     /// Whether the ring covers an account in a Region, through whichever stack set.
     fn covers(self, account: &AccountId, region: &Region) -> bool {
-        self.deployment.is_some_and(|deployment| {
-            deployment.stack_sets.values().any(|set| {
-                set.regions.contains(region)
-                    && set.targets.values().any(|target| target.accounts.contains(account))
-            })
+        let Wish::There(deployment) = self.wish else { return false };
+        deployment.stack_sets.values().any(|set| {
+            set.regions.contains(region)
+                && set.targets.values().any(|target| target.accounts.contains(account))
         })
     }
 }
@@ -96,7 +80,15 @@ pub(super) fn plan_stack_set(
             additions(&mut chain, want, None, &Removal::default(), &mut plan);
         }
         (want, Some(have)) => {
-            let fate = if scope.deployment.is_some() { Fate::Kept } else { Fate::Removed };
+            let fate = match scope.wish {
+                Wish::There(_) => Fate::Kept,
+                Wish::Gone(leaving) => {
+                    if let Some(how) = &leaving.take_back {
+                        take_back(&mut chain, have, how, scope.names);
+                    }
+                    Fate::Removed
+                }
+            };
             let removal = removal(want, have, scope.names, fate);
             plan.still_followed.clone_from(&removal.still_followed);
             remove(&mut chain, &removal, want, scope, &mut plan);
@@ -129,8 +121,9 @@ fn remove(
             .iter()
             .filter(|account| targets.regions.iter().any(|region| scope.covers(account, region)))
             .count();
+        let left_behind = stays_in(&targets.accounts);
         let because = if call.retain == Retain::Keep {
-            "they can't be entered, or a deletion failed before: delete their stacks by hand"
+            left_behind.as_str()
         } else if targets.accounts.is_empty() {
             "accounts that join these OUs are not to be enrolled any more"
         } else if want.is_none() && again == 0 {
@@ -156,6 +149,15 @@ fn remove(
     }
 }
 
+/// Whoever reads a plan must find each account that keeps stacks which no run will delete any more.
+fn stays_in(accounts: &BTreeSet<AccountId>) -> String {
+    let named: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
+    format!(
+        "stacks can't be deleted now in account {}, which is not active or where a deletion failed before; delete them by hand",
+        named.join(", ")
+    )
+}
+
 /// Gives the set another template, parameters or tags; where nothing of it is different, only tries
 /// again what an earlier operation left outdated.
 fn update(
@@ -175,7 +177,7 @@ fn update(
         );
     }
     let staying = have.instances.iter().filter(|(key, _)| !removal.instances.contains(*key));
-    let mut outdated: BTreeMap<(&OuId, &AccountId), BTreeSet<Region>> = BTreeMap::new();
+    let mut outdated = Outdated::new();
     for ((account, region), instance) in staying {
         // In an account that is not active nobody can do anything.
         if !names.active.contains(account) {
@@ -211,37 +213,50 @@ fn update(
         }
         return;
     }
-    // Creating an instance that is there and outdated tries it again, and touches no other
-    // (API reference of `CreateStackInstances`); an update would run through all of them.
+    let because = "an earlier operation left them outdated";
+    for (accounts, step) in retry(chain, outdated, want.preferences, because) {
+        for account in accounts {
+            plan.additions.entry(account).or_default().insert(step.clone());
+        }
+    }
+}
+
+/// Instances to try again: the OU by which each must be named, and the Regions.
+type Outdated<'a> = BTreeMap<(&'a OuId, &'a AccountId), BTreeSet<Region>>;
+
+/// Tries instances again and touches no other, in as few calls as that takes.
+///
+/// Creating an instance that is there and outdated tries it again (API reference of
+/// `CreateStackInstances`); an update would run through all of them.
+fn retry(
+    chain: &mut Chain<'_, '_>,
+    outdated: Outdated<'_>,
+    preferences: Preferences,
+    because: &str,
+) -> Vec<(BTreeSet<AccountId>, StepId)> {
     let mut groups: BTreeMap<BTreeSet<Region>, BTreeMap<OuId, BTreeSet<AccountId>>> =
         BTreeMap::new();
     for ((ou, account), regions) in outdated {
         let group = groups.entry(regions).or_default();
         group.entry(ou.clone()).or_default().insert(account.clone());
     }
-    let mut number = 0;
+    let mut steps = Vec::new();
     for (regions, named) in groups {
         for (ous, accounts) in batches(named, MOST_OUS) {
-            number += 1;
             let targets = InstanceTargets {
                 ous,
                 reach: Reach::NamedAccounts,
                 accounts: accounts.clone(),
                 regions: regions.clone(),
             };
-            let action = Action::AddInstances {
-                aim: Aim::Retry,
-                stack_set: want.name.clone(),
-                targets,
-                preferences: want.preferences,
-            };
-            let because = "an earlier operation left them outdated";
-            let step = chain.push(&format!("retry-{number}"), action, because);
-            for account in accounts {
-                plan.additions.entry(account).or_default().insert(step.clone());
-            }
+            let stack_set = chain.name.clone();
+            let aim = Aim::Retry;
+            let action = Action::AddInstances { aim, stack_set, targets, preferences };
+            let step = chain.push(&format!("retry-{}", steps.len() + 1), action, because);
+            steps.push((accounts, step));
         }
     }
+    steps
 }
 
 fn changes(want: &StackSetSpec, have: &StackSetSeen) -> Vec<Difference> {

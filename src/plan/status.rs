@@ -88,7 +88,7 @@ fn of_ring(desired: &Desired, ring: &crate::state::Ring, observed: &Observed) ->
     for name in [&ring.names.whole, &ring.names.pinned] {
         of_set(&mut status, desired, ring, name, observed);
     }
-    let own = ring.deployment.iter().flat_map(|deployment| deployment.own_stacks.keys());
+    let own = ring.deployment().into_iter().flat_map(|deployment| deployment.own_stacks.keys());
     for region in own {
         let Some(name) = ring.names.own_stacks.get(region) else { continue };
         let account = &desired.owner.account;
@@ -127,8 +127,8 @@ fn of_set(
     observed: &Observed,
 ) {
     let wanted: BTreeSet<(&AccountId, &Region)> = ring
-        .deployment
-        .iter()
+        .deployment()
+        .into_iter()
         .filter_map(|deployment| deployment.stack_sets.get(name))
         .flat_map(|set| {
             set.targets

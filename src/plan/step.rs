@@ -51,12 +51,13 @@ impl Plan {
     /// The templates that the steps send, each once.
     pub fn templates(&self) -> BTreeMap<&Digest, &Template> {
         let sent = self.steps.iter().filter_map(|step| match &step.action {
-            Action::CreateStack { spec, .. } | Action::UpdateStack { spec, .. } => {
-                Some(&spec.template)
-            }
-            Action::CreateStackSet { spec, .. } | Action::UpdateStackSet { spec, .. } => {
-                Some(&spec.template)
-            }
+            Action::CreateStack { spec, .. }
+            | Action::UpdateStack { spec, .. }
+            | Action::TakeBackInStack { spec }
+            | Action::KeepAccessLogs { spec } => Some(&spec.template),
+            Action::CreateStackSet { spec, .. }
+            | Action::UpdateStackSet { spec, .. }
+            | Action::TakeBack { spec, .. } => Some(&spec.template),
             _ => None,
         });
         sent.map(|template| (template.digest(), template)).collect()
@@ -259,6 +260,24 @@ pub enum Action {
         /// At which pace.
         preferences: Preferences,
     },
+    /// Have the stacks of a stack set take back what was added outside of them: all are updated to a
+    /// template that does so. Nothing that waits for it is done unless it is done in each of the places.
+    TakeBack {
+        /// What the set becomes for that.
+        spec: Box<StackSetSpec>,
+        /// Where there is something to take back.
+        places: BTreeSet<(AccountId, Region)>,
+    },
+    /// The same in a stack in the owner account.
+    TakeBackInStack {
+        /// What the stack becomes for that.
+        spec: Box<StackSpec>,
+    },
+    /// Have the access-log bucket outlive the home stack: it is updated to a template that says so.
+    KeepAccessLogs {
+        /// What the stack becomes for that.
+        spec: Box<StackSpec>,
+    },
     /// Delete instances.
     RemoveInstances {
         /// In which set.
@@ -291,13 +310,15 @@ impl Action {
             | Self::AddInstances { stack_set, .. }
             | Self::RemoveInstances { stack_set, .. }
             | Self::DeleteStackSet { stack_set } => Some(stack_set),
-            Self::CreateStackSet { spec, .. } | Self::UpdateStackSet { spec, .. } => {
-                Some(&spec.name)
-            }
+            Self::CreateStackSet { spec, .. }
+            | Self::UpdateStackSet { spec, .. }
+            | Self::TakeBack { spec, .. } => Some(&spec.name),
             Self::WaitForStack { .. }
             | Self::UploadTemplate { .. }
             | Self::CreateStack { .. }
             | Self::UpdateStack { .. }
+            | Self::TakeBackInStack { .. }
+            | Self::KeepAccessLogs { .. }
             | Self::DeleteStack { .. }
             | Self::EmptyBucket { .. }
             | Self::WriteOverrides { .. } => None,
@@ -352,6 +373,8 @@ pub enum BlockReason {
     Unknown(String),
     /// Something that the policy names does not exist.
     Missing(String),
+    /// It was made from another home Region.
+    Elsewhere(String),
     /// It is in a state from which only a person can bring it back.
     Stuck(String),
     /// It is another policy's, and patches the same nodes.
@@ -363,7 +386,7 @@ impl BlockReason {
     pub fn refuses(&self) -> bool {
         match self {
             Self::NotOurs(_) | Self::Conflict(_) => true,
-            Self::Unknown(_) | Self::Missing(_) | Self::Stuck(_) => false,
+            Self::Unknown(_) | Self::Missing(_) | Self::Elsewhere(_) | Self::Stuck(_) => false,
         }
     }
 
@@ -377,6 +400,9 @@ impl BlockReason {
                 "Nothing was assumed about it. Mend the cause (often a missing permission) and run the same command again."
             }
             Self::Missing(_) => "Correct the policy, or create what it names.",
+            Self::Elsewhere(_) => {
+                "Set `home_region` back. To move, destroy with the old one first, then apply with the new one."
+            }
             Self::Conflict(_) => {
                 "Exclude the OUs or accounts from one of the two policies, target nodes by tags that exclude each other, or set `checks.conflicts` to `warn`."
             }
@@ -392,50 +418,13 @@ impl fmt::Display for BlockReason {
         match self {
             Self::NotOurs(text)
             | Self::Missing(text)
+            | Self::Elsewhere(text)
             | Self::Stuck(text)
             | Self::Conflict(text) => f.write_str(text),
             Self::Unknown(text) => write!(f, "it could not be read: {text}"),
         }
     }
 }
-
-/// What a plan says beside its steps.
-#[derive(Debug, Default)]
-pub(super) struct Remarks {
-    pub(super) blocked: Vec<Blocked>,
-    pub(super) warnings: Vec<String>,
-}
-
-/// Steps in the making.
-#[derive(Debug)]
-pub(super) struct Steps<'a> {
-    pub(super) ring: &'a RingName,
-    pub(super) list: Vec<Step>,
-}
-
-impl Steps<'_> {
-    /// Adds a step and returns its name.
-    pub(super) fn push(
-        &mut self,
-        id: &str,
-        action: Action,
-        because: impl Into<String>,
-        after: BTreeSet<StepId>,
-    ) -> StepId {
-        let id = StepId::new(format!("{}/{id}", self.ring));
-        self.list.push(Step {
-            id: id.clone(),
-            ring: self.ring.clone(),
-            action,
-            because: because.into(),
-            after,
-        });
-        id
-    }
-}
-
-/// Removals and additions by account, from which moves between stack sets are seen.
-pub(super) type ByAccount = BTreeMap<AccountId, BTreeSet<StepId>>;
 
 /// The bytes of the override object: what nodes and the hourly sync read.
 pub fn override_body(content: &[Baseline]) -> Vec<u8> {

@@ -9,15 +9,15 @@ use crate::{
 };
 
 use super::{
-    baselines,
+    baselines, calendars,
     error::{Problem, Problems},
     fields::{self, Fields},
     file::{self, Node, Value},
-    schedule, targets,
+    overrides, schedule, targets,
     values::{At, Iam, Logs, ManagementAccount, NewAccounts, Patching, Policy},
 };
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "version",
     "name",
     "owner",
@@ -30,6 +30,7 @@ const KEYS: [&str; 17] = [
     "baselines",
     "rollout",
     "iam",
+    "overrides",
     "logs",
     "explorer",
     "checks",
@@ -64,10 +65,7 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
     let name = fields
         .need("name", "name: linux-weekly", problems)
         .and_then(|node| fields::name(node, "name", problems));
-    let owner = fields
-        .get("owner", problems)
-        .and_then(|node| fields::text(node, "owner", problems))
-        .map(|owner| owner.value);
+    let owner = fields.get("owner", problems).and_then(|node| owner(node, problems));
     let home_region = fields
         .need("home_region", "home_region: eu-west-1", problems)
         .and_then(|node| targets::region(node, "home_region", problems));
@@ -106,6 +104,10 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         .map_or_else(BTreeMap::new, |node| baselines::read(node, problems));
     let rollout = or_default(&fields, "rollout", default_rollout(), problems, rollout);
     let iam = or_default(&fields, "iam", default_iam(), problems, iam);
+    let overrides = match fields.get("overrides", problems) {
+        None => Some(overrides::DEFAULT),
+        Some(node) => overrides::read(node, home_region.as_ref(), problems),
+    };
     let logs = match fields.get("logs", problems) {
         None => Some(None),
         Some(node) => logs(node, home_region.as_ref(), problems).map(Some),
@@ -126,6 +128,12 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
 
     let (home_region, targets) = (home_region?, targets?);
     one_partition(&home_region, &targets.regions, problems);
+    if let Some(schedule) = &schedule {
+        calendars::fit(schedule, &targets.regions, problems);
+    }
+    if let (Some(overrides), Some(iam)) = (&overrides, &iam) {
+        overrides::fit(overrides, iam, &fields, problems);
+    }
     Some(Policy {
         file: file.into(),
         text: text.into(),
@@ -140,6 +148,7 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         baselines,
         rollout: rollout?,
         iam: iam?,
+        overrides: overrides?,
         logs: logs?,
         explorer: explorer?,
         guards: guards?,
@@ -405,17 +414,35 @@ fn tags(node: &Node, problems: &mut Vec<Problem>) -> Option<BTreeMap<String, Str
                 &key.place,
                 format!("tag keys that begin with `{prefix}` are reserved"),
             ));
-        } else if key.name.is_empty()
-            || key.name.len() > 128
-            || text.value.is_empty()
-            || text.value.len() > 256
-        {
-            problems.push(Problem::at(
-                &key.place,
-                format!("`{path}`: a tag key has 1 to 128 characters, and a value 1 to 256"),
-            ));
+        } else if !(is_tag_text(&key.name, 128) && is_tag_text(&text.value, 256)) {
+            problems.push(
+                Problem::at(
+                    &key.place,
+                    format!("`{path}`: a tag key has 1 to 128 characters, and a value 1 to 256, of those that tags take"),
+                )
+                .help(TAG_TEXT),
+            );
         }
         tags.insert(key.name.clone(), text.value);
     }
     Some(tags)
+}
+
+fn owner(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
+    let At { value, place } = fields::text(node, "owner", problems)?;
+    if !is_tag_text(&value, 256) {
+        let wrong = "`owner` becomes a tag, and must have 1 to 256 characters that a tag can have";
+        problems.push(Problem::at(&place, wrong).help(TAG_TEXT));
+    }
+    Some(value)
+}
+
+const TAG_TEXT: &str = "IAM takes letters, digits, spaces and _ . : / = + - @ in tags.";
+
+/// Whether IAM takes a text as a tag's key or value (API reference of IAM, type `Tag`).
+fn is_tag_text(text: &str, most: usize) -> bool {
+    let fits = |c: char| {
+        c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
+    };
+    (1..=most).contains(&text.chars().count()) && text.chars().all(fits)
 }

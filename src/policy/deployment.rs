@@ -5,24 +5,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use crate::{
-    ids::{AccountId, Digest, OperatingSystem, OuId, Region, StackSetName},
+    ids::{AccountId, Digest, OperatingSystem, OuId, Region, RingName, StackSetName},
     state::{
-        BaselineSource, DIGEST_TAG, Deployment, Organization, POLICY_TAG, RING_TAG, Reach, Ring,
-        ScheduleLine, StackSetSpec, StackSpec, Switch, Target, Template,
+        BaselineSource, DIGEST_TAG, Deployment, Encryption, Organization, POLICY_TAG, RING_TAG,
+        Reach, RingNames, ScheduleLine, StackSetSpec, StackSpec, Switch, Target, Template,
     },
-    templates::{self, RegionSchedule},
+    templates::{self, HomeParameters, RegionSchedule, Timing},
 };
 
 use super::{
+    calendars,
+    compile::{self, Unsaid},
     cover::Cover,
     error::Problem,
-    resolve::{OwnStacks, Surroundings},
-    schedule,
-    values::{NewAccounts, Policy, When},
+    identity::{Identity, Surroundings},
+    values::{At, NewAccounts, Policy, When},
 };
 
 /// The tag that holds a policy's `owner`.
 const OWNER_TAG: &str = "orgpatch:owner";
+
+/// Whether the management account gets stacks of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OwnStacks {
+    Wanted,
+    None,
+}
 
 /// Bytes that the OUs may take in the bucket policy, of the 20 KB that S3 takes in all.
 const MOST_PATHS: usize = 18_000;
@@ -39,17 +47,19 @@ pub(super) fn deployment(
     surroundings: Surroundings<'_>,
     cover: &Cover,
     own_stacks: OwnStacks,
-    ring: &Ring,
+    identity: &Identity,
     today: Date,
-) -> Result<Deployment, Problem> {
+) -> Result<Deployment, Vec<Problem>> {
     let Surroundings { organization, account, .. } = surroundings;
+    let Identity { ring, id, names } = identity;
+    let home_region = policy.home_region.value.clone();
     let regions: BTreeSet<Region> =
         policy.targets.regions.iter().map(|region| region.value.clone()).collect();
-    let (schedules, lines) = schedules(policy, &regions, today);
+    let (schedules, lines) = schedules(policy, &regions, today)?;
     let patching = templates::patching(&schedules, &policy.targets.nodes);
     let parameters = templates::patching_parameters(&templates::PatchingParameters {
         policy: &policy.name,
-        ring: &ring.id,
+        ring: id,
         owner_account: account,
         installs: policy.schedule.install.is_some(),
         scans_at_once: matches!(policy.schedule.scan.value, When::Rate(_)),
@@ -67,15 +77,17 @@ pub(super) fn deployment(
             "the template's parameter {name} would have {} bytes; CloudFormation takes {LONGEST_VALUE}",
             value.len()
         );
-        return Err(Problem::at(&policy.targets.ous[0].place, message)
-            .help("Name fewer tags, values or nodes in `targets.nodes`."));
+        return Err(vec![
+            Problem::at(&policy.targets.ous[0].place, message)
+                .help("Name fewer tags, values or nodes in `targets.nodes`."),
+        ]);
     }
-    let home = home(policy, organization, cover, ring)?;
+    let home = home(policy, organization, cover, identity).map_err(|problem| vec![problem])?;
     let patching_tags = tags(policy, ring, &patching, &parameters);
 
     let set = |name: &StackSetName, auto_deployment, reach, targets: &Accounts| StackSetSpec {
         name: name.clone(),
-        description: format!("Patch policy {}, ring {} (orgpatch)", policy.name, ring.name),
+        description: format!("Patch policy {}, ring {ring} (orgpatch)", policy.name),
         template: patching.clone(),
         parameters: parameters.clone(),
         tags: patching_tags.clone(),
@@ -96,17 +108,17 @@ pub(super) fn deployment(
             Switch::Off
         }
     };
-    let whole = set(&ring.names.whole, auto_deployment, Reach::WholeOu, &whole);
-    let pinned = set(&ring.names.pinned, Switch::Off, Reach::NamedAccounts, &cover.pinned);
+    let whole = set(&names.whole, auto_deployment, Reach::WholeOu, &whole);
+    let pinned = set(&names.pinned, Switch::Off, Reach::NamedAccounts, &cover.pinned);
     let stack_sets: BTreeMap<StackSetName, StackSetSpec> = [whole, pinned]
         .into_iter()
         .filter(|set| !set.targets.is_empty())
         .map(|set| (set.name.clone(), set))
         .collect();
-    within_limits(policy, &stack_sets)?;
+    within_limits(policy, &stack_sets).map_err(|problem| vec![problem])?;
     Ok(Deployment {
         own_stacks: match own_stacks {
-            OwnStacks::Wanted => own(&patching, &parameters, &patching_tags, ring, &regions),
+            OwnStacks::Wanted => own(&patching, &parameters, &patching_tags, names, &regions),
             OwnStacks::None => BTreeMap::new(),
         },
         regions,
@@ -118,6 +130,16 @@ pub(super) fn deployment(
                 (system, policy.baselines.get(&system).cloned().unwrap_or(BaselineSource::Aws))
             })
             .collect(),
+        encryption: policy.overrides.encryption.clone(),
+        key_statement: match policy.overrides.encryption {
+            Encryption::S3 => None,
+            Encryption::Key(_) => Some(templates::key_statement(
+                &home_region,
+                &names.bucket,
+                organization.id(),
+                &org_paths(organization, cover),
+            )),
+        },
         stack_sets,
     })
 }
@@ -125,38 +147,51 @@ pub(super) fn deployment(
 /// Accounts by the OU in which they are named.
 type Accounts = BTreeMap<OuId, BTreeSet<AccountId>>;
 
+type Schedules = BTreeMap<Region, RegionSchedule>;
+
 /// Schedules for State Manager, and lines for people.
 fn schedules(
     policy: &Policy,
     regions: &BTreeSet<Region>,
     today: Date,
-) -> (BTreeMap<Region, RegionSchedule>, Vec<ScheduleLine>) {
+) -> Result<(Schedules, Vec<ScheduleLine>), Vec<Problem>> {
+    let mut problems = Vec::new();
     let mut lines = Vec::new();
     let mut schedules = BTreeMap::new();
     for region in regions {
-        let mut compile = |what: &'static str, when: &When| {
-            let compiled = schedule::compile(when, policy.schedule.timezone, region, today);
+        let mut compile = |what: &'static str, when: &At<When>| {
+            let compiled = compile::compile(&when.value, policy.schedule.timezone, region, today);
+            let compiled = compiled
+                .map_err(|unsaid| {
+                    let problem = Problem::at(&when.place, unsaid.message());
+                    problems.push(problem.help(Unsaid::HELP));
+                })
+                .ok()?;
             lines.push(ScheduleLine {
                 region: region.clone(),
                 what,
                 expression: compiled.expression.clone(),
+                offset_days: compiled.offset_days,
                 local: compiled.local,
             });
-            compiled.expression
+            Some(Timing { expression: compiled.expression, offset_days: compiled.offset_days })
         };
-        let scan = compile("scan", &policy.schedule.scan.value);
-        let install = policy.schedule.install.as_ref().map(|when| compile("install", &when.value));
-        schedules.insert(region.clone(), RegionSchedule { scan, install });
+        let scan = compile("scan", &policy.schedule.scan);
+        let install = policy.schedule.install.as_ref().and_then(|when| compile("install", when));
+        let Some(scan) = scan else { continue };
+        let calendars = calendars::of_region(&policy.schedule, region);
+        schedules.insert(region.clone(), RegionSchedule { scan, install, calendars });
     }
-    (schedules, lines)
+    if problems.is_empty() { Ok((schedules, lines)) } else { Err(problems) }
 }
 
 fn home(
     policy: &Policy,
     organization: &Organization,
     cover: &Cover,
-    ring: &Ring,
+    identity: &Identity,
 ) -> Result<StackSpec, Problem> {
+    let Identity { ring, id, names } = identity;
     let paths = org_paths(organization, cover);
     let bytes: usize = paths.iter().map(|path| path.len() + 3).sum();
     if bytes > MOST_PATHS {
@@ -167,12 +202,17 @@ fn home(
         return Err(Problem::at(&policy.targets.ous[0].place, message)
             .help("Name fewer, larger OUs as targets, or write several policies, each for a part of them."));
     }
-    let template = templates::home(&ring.id, &paths);
-    let boundary = &policy.iam.permissions_boundary;
-    let parameters =
-        templates::home_parameters(&policy.name, &ring.id, organization.id(), boundary);
+    let template = templates::home(id, &paths);
+    let parameters = templates::home_parameters(&HomeParameters {
+        policy: &policy.name,
+        ring: id,
+        organization: organization.id(),
+        permissions_boundary: &policy.iam.permissions_boundary,
+        encryption: &policy.overrides.encryption,
+        auditor: policy.overrides.auditor.as_ref(),
+    });
     Ok(StackSpec {
-        name: ring.names.home_stack.clone(),
+        name: names.home_stack.clone(),
         region: policy.home_region.value.clone(),
         tags: tags(policy, ring, &template, &parameters),
         template,
@@ -204,14 +244,14 @@ fn own(
     template: &Template,
     parameters: &BTreeMap<String, String>,
     tags: &BTreeMap<String, String>,
-    ring: &Ring,
+    names: &RingNames,
     regions: &BTreeSet<Region>,
 ) -> BTreeMap<Region, StackSpec> {
     regions
         .iter()
         .filter_map(|region| {
             let spec = StackSpec {
-                name: ring.names.own_stacks.get(region)?.clone(),
+                name: names.own_stacks.get(region)?.clone(),
                 region: region.clone(),
                 template: template.clone(),
                 parameters: parameters.clone(),
@@ -224,7 +264,7 @@ fn own(
 
 fn tags(
     policy: &Policy,
-    ring: &Ring,
+    ring: &RingName,
     template: &Template,
     parameters: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
@@ -232,7 +272,7 @@ fn tags(
     let mut tags = policy.tags.clone();
     tags.extend(policy.owner.iter().map(|owner| (OWNER_TAG.to_owned(), owner.clone())));
     tags.insert(POLICY_TAG.to_owned(), policy.name.to_string());
-    tags.insert(RING_TAG.to_owned(), ring.name.to_string());
+    tags.insert(RING_TAG.to_owned(), ring.to_string());
     tags.insert(DIGEST_TAG.to_owned(), Digest::of(made_from).short().to_owned());
     tags
 }

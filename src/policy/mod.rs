@@ -7,14 +7,20 @@
 //! wrong with a file is a [`Problems`], with line and column.
 
 mod baselines;
+mod calendars;
 mod check;
+mod compile;
 mod cover;
 mod deployment;
 mod error;
 mod file;
 mod fields;
+mod identity;
+mod overrides;
 mod paths;
 mod regions;
+mod remarks;
+mod removal;
 mod resolve;
 mod schedule;
 mod schedule_aws;
@@ -23,5 +29,7 @@ mod values;
 
 pub use check::parse;
 pub use error::{Place, Problem, Problems};
-pub use resolve::{Surroundings, names, resolve};
+pub use identity::Surroundings;
+pub use removal::{AccessLogs, Additions, removal};
+pub use resolve::resolve;
 pub use values::*;

@@ -1,122 +1,26 @@
 //! From a [`Policy`] and an organization to [`Desired`].
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
 use crate::{
-    ids::{AccountId, CallAs, OuId, Region, RingId, RingName},
-    state::{
-        AccountState, Desired, Names, Organization, Owner, RegionStatus, Ring, RingNames,
-        SkipReason, Switch,
-    },
-    templates::PermissionsBoundary,
+    ids::{CallAs, OuId, Region},
+    state::{Desired, Organization, RegionStatus, SkipReason, Wish},
 };
 
 use super::{
     cover::{self, Cover, Excluded},
-    deployment::deployment,
+    deployment::{OwnStacks, deployment},
     error::{Problem, Problems},
+    identity::{Identity, Surroundings, desired},
     paths::Paths,
-    schedule,
-    values::{At, ManagementAccount, NewAccounts, OuRef, Policy},
+    remarks,
+    values::{ManagementAccount, OuRef, Policy},
 };
 
 /// OUs of these names are taken out wherever they are, unless the policy lists its own.
 const EXCLUDED_BY_DEFAULT: [&str; 2] = ["Suspended", "PolicyStaging"];
-
-/// What a policy is laid over.
-#[derive(Clone, Copy, Debug)]
-pub struct Surroundings<'a> {
-    /// The tree.
-    pub organization: &'a Organization,
-    /// The account that orgpatch runs in.
-    pub account: &'a AccountId,
-    /// As what that account speaks.
-    pub call_as: CallAs,
-    /// The Regions that the account can use, and those that it cannot.
-    pub regions: &'a BTreeMap<Region, RegionStatus>,
-}
-
-/// What a policy is called in an organization, without asking what it should be: all of it should be gone.
-///
-/// This is what `destroy` plans with; it needs no target that still exists.
-pub fn names(policy: &Policy, surroundings: Surroundings<'_>) -> Desired {
-    let Surroundings { organization, account, call_as, regions } = surroundings;
-    let ring = RingName::main();
-    let id = RingId::derive(organization.id(), &policy.name, &ring);
-    let prefix = format!("orgpatch-{}-{ring}", policy.name);
-    let own_regions: BTreeSet<&Region> = match call_as {
-        // Only the management account has stacks of its own, in any Region that was ever named.
-        CallAs::ManagementAccount => regions
-            .iter()
-            .filter(|(_, status)| **status == RegionStatus::Enabled)
-            .map(|(region, _)| region)
-            .chain(policy.targets.regions.iter().map(|region| &region.value))
-            .collect(),
-        CallAs::DelegatedAdministrator => BTreeSet::new(),
-    };
-    let names = RingNames {
-        home_stack: named(&format!("{prefix}-home")),
-        bucket: named(&format!("aws-quicksetup-patchpolicy-{account}-{id}")),
-        whole: named(&prefix),
-        pinned: named(&format!("{prefix}-pinned")),
-        own_stacks: own_regions
-            .into_iter()
-            .map(|region| (region.clone(), named(&format!("{prefix}-{region}"))))
-            .collect(),
-    };
-    Desired {
-        policy: policy.name.clone(),
-        organization: organization.id().clone(),
-        owner: Owner {
-            account: account.clone(),
-            call_as,
-            home_region: policy.home_region.value.clone(),
-        },
-        guards: policy.guards,
-        conflict_check: policy.conflict_check,
-        rings: vec![Ring { name: ring, id, names, deployment: None }],
-        skipped: Vec::new(),
-        warnings: Vec::new(),
-        names: what_people_say(organization),
-    }
-}
-
-/// A name made of names that were checked, so that it is one too.
-fn named<T: std::str::FromStr<Err = crate::ids::InvalidName>>(text: &str) -> T {
-    text.parse().expect("parts that are names make a name")
-}
-
-fn what_people_say(organization: &Organization) -> Names {
-    Names {
-        units: organization
-            .units()
-            .map(|unit| (unit.id.clone(), Arc::from(organization.path(&unit.id))))
-            .collect(),
-        accounts: organization
-            .accounts()
-            .map(|account| (account.id.clone(), Arc::from(account.name.as_str())))
-            .collect(),
-        parents: organization
-            .accounts()
-            .map(|account| (account.id.clone(), account.parent.clone()))
-            .collect(),
-        active: organization
-            .accounts()
-            .filter(|account| account.state == AccountState::Active)
-            .map(|account| account.id.clone())
-            .collect(),
-        above: organization
-            .units()
-            .filter_map(|unit| Some((unit.id.clone(), unit.parent.clone()?)))
-            .collect(),
-        resting: BTreeSet::new(),
-    }
-}
 
 /// Lays a policy over an organization.
 ///
@@ -171,17 +75,15 @@ pub fn resolve(
                 .help(left_out(&cover)),
         );
     }
-    let mut desired = names(policy, surroundings);
-    match deployment(policy, surroundings, &cover, own_stacks, &desired.rings[0], today) {
-        Ok(deployment) => desired.rings[0].deployment = Some(deployment),
-        Err(problem) => problems.push(problem),
-    }
-    if !problems.is_empty() {
+    let identity = Identity::of(policy, surroundings);
+    let deployment = deployment(policy, surroundings, &cover, own_stacks, &identity, today)
+        .map_err(|unfit| problems.extend(unfit));
+    let (Ok(deployment), true) = (deployment, problems.is_empty()) else {
         return Err(policy.problems(problems));
-    }
-    warnings.extend(joiners(policy, organization, &cover));
-    warnings.extend(boundary(policy));
-    warnings.extend(clock_changes(policy, today));
+    };
+    warnings.extend(remarks::remarks(policy, organization, &cover, &deployment.regions, today));
+    let wish = Wish::There(Box::new(deployment));
+    let mut desired = desired(policy, surroundings, identity.wished(wish));
     desired.names.resting = cover
         .skipped
         .iter()
@@ -274,13 +176,6 @@ fn excluded(
     excluded
 }
 
-/// Whether the management account gets stacks of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OwnStacks {
-    Wanted,
-    None,
-}
-
 fn own_stacks(
     policy: &Policy,
     organization: &Organization,
@@ -319,49 +214,4 @@ fn left_out(cover: &Cover) -> String {
     } else {
         format!("Left out: {}.", reasons.join("; "))
     }
-}
-
-/// What becomes of accounts that join an OU which could not be named as a whole.
-fn joiners(policy: &Policy, organization: &Organization, cover: &Cover) -> Option<String> {
-    if policy.new_accounts != NewAccounts::Enroll || cover.in_part.is_empty() {
-        return None;
-    }
-    let paths: Vec<String> = cover.in_part.iter().map(|ou| organization.path(ou)).collect();
-    Some(format!(
-        "accounts that join {} directly are enrolled by the next apply, not by themselves, since something below is excluded",
-        paths.join(", ")
-    ))
-}
-
-/// AWS's own boundary forbids what is needed to see whether a role has its policies.
-fn boundary(policy: &Policy) -> Option<String> {
-    let is_blind = policy.iam.permissions_boundary == PermissionsBoundary::Aws
-        && policy.iam.attach == Switch::Off;
-    is_blind.then(|| {
-        "with `permissions_boundary: aws` nobody may look which policies a role has, so with `attach: false` the IAM associations fail on every node that has a role".to_owned()
-    })
-}
-
-/// One line for each zone whose clocks change, since runs then move by the local clock.
-fn clock_changes(policy: &Policy, today: Date) -> Vec<String> {
-    let mut zones: BTreeMap<(&str, Date, &str), BTreeSet<&Region>> = BTreeMap::new();
-    let whens = std::iter::once(&policy.schedule.scan).chain(&policy.schedule.install);
-    for when in whens {
-        for At { value: region, .. } in &policy.targets.regions {
-            let shift = schedule::next_shift(&when.value, policy.schedule.timezone, region, today);
-            if let Some((day, shift, zone)) = shift {
-                zones.entry((zone, day, shift)).or_default().insert(region);
-            }
-        }
-    }
-    zones
-        .into_iter()
-        .map(|((zone, day, shift), regions)| {
-            let regions: Vec<&str> = regions.into_iter().map(Region::as_str).collect();
-            format!(
-                "clocks change in {zone} on {day}: from then on runs in {} are an hour {shift} by the local clock, until `orgpatch apply` runs again",
-                regions.join(", ")
-            )
-        })
-        .collect()
 }

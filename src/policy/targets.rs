@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{ids::Region, templates::Nodes};
 
 use super::{
-    error::Problem,
+    error::{Place, Problem},
     fields::{self, Fields},
     file::{Node, Value},
     regions,
@@ -194,10 +194,12 @@ fn nodes(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
         found.push(tags(node, problems));
     }
     if let Some(node) = fields.get("resource_group", problems) {
-        found.push(
-            fields::text(node, "targets.nodes.resource_group", problems)
-                .map(|group| Nodes::ResourceGroup(group.value)),
-        );
+        found.push(fields::text(node, "targets.nodes.resource_group", problems).map(|group| {
+            if group.value.contains("{{") {
+                problems.push(replaced_by_automation("targets.nodes.resource_group", &group.place));
+            }
+            Nodes::ResourceGroup(group.value)
+        }));
     }
     if let Some(node) = fields.get("instance_ids", problems) {
         found.push(instance_ids(node, problems));
@@ -213,6 +215,15 @@ fn nodes(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
         format!("`{PATH}` must have exactly one of `tags`, `resource_group` and `instance_ids`"),
     ));
     None
+}
+
+/// The texts go through a document of Automation's.
+fn replaced_by_automation(path: &str, place: &Place) -> Problem {
+    Problem::at(
+        place,
+        format!("`{path}`: Systems Manager would put something else where `{{{{` stands"),
+    )
+    .help("Choose the nodes by another tag or group.")
 }
 
 fn tags(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
@@ -254,6 +265,10 @@ fn tags(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
                 &value.place,
                 format!("`{path}`: \"*\" stands for every value, so it stands alone"),
             ));
+        }
+        let braces = std::iter::once(&key.name).chain(&values).any(|text| text.contains("{{"));
+        if braces {
+            problems.push(replaced_by_automation(&path, &value.place));
         }
         // `*` means that the key is there, whatever its value.
         let values = if values == ["*"] { Vec::new() } else { values };

@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    ids::{AccountId, BucketName, OperatingSystem, OuId, PolicyName, Region},
-    state::{BaselineSource, ConflictCheck, Guards, Preferences, Switch},
+    ids::{
+        AccountId, BucketName, CalendarArn, OperatingSystem, OuId, PolicyName, PrincipalArn, Region,
+    },
+    state::{BaselineSource, ConflictCheck, Encryption, Guards, Preferences, Switch},
     templates::{Nodes, PermissionsBoundary, Reboot},
 };
 
@@ -46,6 +48,8 @@ pub struct Policy {
     pub rollout: Preferences,
     /// What may be done to nodes' roles.
     pub iam: Iam,
+    /// How the override object is kept.
+    pub overrides: Overrides,
     /// Where command output goes, if anywhere.
     pub logs: Option<Logs>,
     /// Whether Explorer is enabled in the accounts.
@@ -143,6 +147,8 @@ pub struct Schedule {
     pub install: Option<At<When>>,
     /// In whose time.
     pub timezone: Timezone,
+    /// Change Calendars that must be open for an installation, each in its own Region.
+    pub calendars: Vec<At<CalendarArn>>,
 }
 
 /// In whose time a schedule is meant.
@@ -161,10 +167,23 @@ pub enum When {
     Daily(jiff::civil::Time),
     /// Every week on a day at a local time.
     Weekly(jiff::civil::Weekday, jiff::civil::Time),
+    /// Every month on a day at a local time.
+    Monthly(Monthly, jiff::civil::Time),
     /// As State Manager takes it, in UTC.
     Cron(String),
     /// As State Manager takes it; runs begin when the association is made.
     Rate(String),
+}
+
+/// A day of every month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Monthly {
+    /// The first to fourth of this day of the week.
+    Nth(jiff::civil::Weekday, u8),
+    /// The last of this day of the week.
+    Last(jiff::civil::Weekday),
+    /// So many days, 0 to 20, after the second Tuesday.
+    PatchTuesday(u8),
 }
 
 /// How nodes are patched.
@@ -185,6 +204,15 @@ pub struct Iam {
     pub attach: Switch,
     /// What bounds the roles that orgpatch makes.
     pub permissions_boundary: PermissionsBoundary,
+}
+
+/// How the override object is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overrides {
+    /// With whose key it is encrypted.
+    pub encryption: Encryption,
+    /// Who may read it beside the ring's nodes and the owner account.
+    pub auditor: Option<PrincipalArn>,
 }
 
 /// Where command output goes.

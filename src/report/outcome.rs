@@ -30,7 +30,7 @@ pub fn outcome_text(plan: &Plan, outcome: &Outcome) -> String {
                 done += 1;
                 in_part += 1;
                 let _ = writeln!(failed, "{} {}", caution("in part"), step_words(step));
-                failed.push_str(&reasons(failures));
+                failed.push_str(&reasons(failures, SHOWN));
                 let _ = writeln!(
                     failed,
                     "  help: No more failed than `rollout.tolerate` allows, so the rest went on. Mend the cause in those accounts, then run the same command again."
@@ -87,11 +87,19 @@ pub fn outcome_text(plan: &Plan, outcome: &Outcome) -> String {
 
 fn explained(failure: &StepFailure) -> String {
     let mut text = format!("  {failure}\n");
-    if let StepFailure::Instances { failures, reason, .. } = failure {
-        if let Some(reason) = reason {
-            let _ = writeln!(text, "  AWS says: {reason}");
+    match failure {
+        StepFailure::Instances { failures, reason, .. } => {
+            if let Some(reason) = reason {
+                let _ = writeln!(text, "  AWS says: {reason}");
+            }
+            text.push_str(&reasons(failures, SHOWN));
         }
-        text.push_str(&reasons(failures));
+        // Each is work for a person, so none is left out.
+        StepFailure::LeftBehind(failures) => text.push_str(&reasons(failures, usize::MAX)),
+        StepFailure::Call(_)
+        | StepFailure::Stopped(_)
+        | StepFailure::Stack(_)
+        | StepFailure::ChangeSet(_) => {}
     }
     if let Some(help) = failure.help() {
         let _ = writeln!(text, "  help: {help}");
@@ -99,8 +107,8 @@ fn explained(failure: &StepFailure) -> String {
     text
 }
 
-/// Failures by reason, the commonest first.
-fn reasons(failures: &[InstanceFailure]) -> String {
+/// Failures by reason, the commonest first, each with so many places at most.
+fn reasons(failures: &[InstanceFailure], most: usize) -> String {
     let mut by_reason: BTreeMap<&str, Vec<&InstanceFailure>> = BTreeMap::new();
     for failure in failures {
         by_reason.entry(&failure.reason).or_default().push(failure);
@@ -111,11 +119,11 @@ fn reasons(failures: &[InstanceFailure]) -> String {
     for (reason, places) in by_reason {
         let shown: Vec<String> = places
             .iter()
-            .take(SHOWN)
+            .take(most)
             .map(|failure| format!("{} {}", failure.account, failure.region))
             .collect();
-        let more = if places.len() > SHOWN {
-            format!(" and {} more", places.len() - SHOWN)
+        let more = if places.len() > most {
+            format!(" and {} more", places.len() - most)
         } else {
             String::new()
         };

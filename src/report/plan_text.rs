@@ -80,7 +80,12 @@ fn ring_text(text: &mut String, ring: &RingOutline) {
                 if line.local.contains(&line.expression) {
                     String::new()
                 } else {
-                    format!("= {}", line.expression)
+                    let days = match line.offset_days {
+                        0 => String::new(),
+                        1 => " + 1 day".to_owned(),
+                        days => format!(" + {days} days"),
+                    };
+                    format!("= {}{days}", line.expression)
                 },
             ]
         })
@@ -219,7 +224,10 @@ fn steps(text: &mut String, plan: &Plan, detail: Detail) {
             Action::WaitForOperation { .. } | Action::WaitForStack { .. } => {
                 (" ".to_owned(), &none)
             }
-            Action::TurnOnManagedExecution { .. } => (caution("~"), &none),
+            Action::TurnOnManagedExecution { .. }
+            | Action::TakeBack { .. }
+            | Action::TakeBackInStack { .. }
+            | Action::KeepAccessLogs { .. } => (caution("~"), &none),
             Action::UpdateStack { changes, .. }
             | Action::UpdateStackSet { changes, .. }
             | Action::WriteOverrides { changes, .. } => (caution("~"), changes),

@@ -8,6 +8,8 @@ use crate::{
     report::count,
 };
 
+const TAKE_BACK: &str = "take back node tags, role tags and attached policies";
+
 /// What a step does, as a sentence without its beginning: `add 12 accounts × 2 Regions to …`.
 pub fn step_words(step: &Step) -> String {
     match &step.action {
@@ -51,6 +53,19 @@ pub fn step_words(step: &Step) -> String {
         }
         Action::UpdateStackSet { spec, changes, .. } => {
             format!("update stack set {} ({})", spec.name, count(changes.len(), "difference"))
+        }
+        Action::TakeBack { spec, places } => {
+            let accounts: BTreeSet<_> = places.iter().map(|(account, _)| account).collect();
+            let regions: BTreeSet<_> = places.iter().map(|(_, region)| region).collect();
+            let (accounts, regions) =
+                (count(accounts.len(), "account"), count(regions.len(), "Region"));
+            format!("{TAKE_BACK} in {accounts} × {regions} through stack set {}", spec.name)
+        }
+        Action::TakeBackInStack { spec } => {
+            format!("{TAKE_BACK} in {} through stack {}", spec.region, spec.name)
+        }
+        Action::KeepAccessLogs { spec } => {
+            format!("have the access-log bucket outlive stack {} in {}", spec.name, spec.region)
         }
         Action::AddInstances { stack_set, targets, .. } => {
             if targets.accounts.is_empty() {

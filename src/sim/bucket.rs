@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    cloud::{CloudError, CloudErrorKind, Object, Precondition},
+    cloud::{Call, CloudError, CloudErrorKind, Object, Precondition},
     ids::{BucketName, Digest},
     sim::{
         failure::{failed, not_found},
@@ -18,15 +18,24 @@ pub(super) struct Bucket {
     pub(super) logs_to: Option<BucketName>,
     /// Whether it stays when its stack goes.
     pub(super) retained: bool,
-    pub(super) objects: BTreeMap<String, Vec<u8>>,
+    /// The KMS key with which new objects are encrypted.
+    pub(super) key: Option<String>,
+    pub(super) objects: BTreeMap<String, Stored>,
+}
+
+/// An object's bytes, and the KMS key that they are encrypted with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stored {
+    pub(super) body: Vec<u8>,
+    key: Option<String>,
 }
 
 impl Bucket {
     /// An object, if it exists.
     pub(super) fn object(&self, key: &str) -> Option<Object> {
-        let body = self.objects.get(key)?.clone();
+        let Stored { body, key } = self.objects.get(key)?.clone();
         let etag = etag(&body);
-        Some(Object { body, etag })
+        Some(Object { body, etag, key })
     }
 }
 
@@ -39,7 +48,7 @@ impl World {
     /// Writes an object. The access is logged at once where the bucket says so (S3 takes hours).
     pub(super) fn put_object(
         &mut self,
-        call: &'static str,
+        call: Call,
         name: &BucketName,
         key: &str,
         body: &[u8],
@@ -62,10 +71,11 @@ impl World {
                 "At least one of the pre-conditions you specified did not hold",
             ));
         }
-        bucket.objects.insert(key.to_owned(), body.to_vec());
+        let stored = Stored { body: body.to_vec(), key: bucket.key.clone() };
+        bucket.objects.insert(key.to_owned(), stored);
         let log = bucket.logs_to.clone();
         if let Some(log) = log.and_then(|name| self.buckets.get_mut(&name)) {
-            log.objects.insert(format!("{name}/{:06}", log.objects.len()), Vec::new());
+            log.objects.insert(format!("{name}/{:06}", log.objects.len()), Stored::default());
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! How calls fail.
 
-use crate::cloud::{CloudError, CloudErrorKind};
+use crate::cloud::{Call, CloudError, CloudErrorKind};
 
 /// A failure with AWS's code and words.
 pub(super) fn failed(
-    call: &'static str,
+    call: Call,
     kind: CloudErrorKind,
     code: &str,
     message: impl Into<String>,
@@ -20,17 +20,17 @@ pub(super) fn failed(
 }
 
 /// A request that is refused as it is.
-pub(super) fn refused(call: &'static str, message: impl Into<String>) -> CloudError {
+pub(super) fn refused(call: Call, message: impl Into<String>) -> CloudError {
     failed(call, CloudErrorKind::Refused, "ValidationError", message)
 }
 
 /// A thing that does not exist.
-pub(super) fn not_found(call: &'static str, code: &str, message: impl Into<String>) -> CloudError {
+pub(super) fn not_found(call: Call, code: &str, message: impl Into<String>) -> CloudError {
     failed(call, CloudErrorKind::NotFound, code, message)
 }
 
 /// A call without an answer.
-pub(super) fn unreachable(call: &'static str) -> CloudError {
+pub(super) fn unreachable(call: Call) -> CloudError {
     CloudError {
         call,
         region: None,

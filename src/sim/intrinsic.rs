@@ -47,6 +47,13 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// The branch of an `Fn::If` that counts; any other value as it is.
+    pub(super) fn chosen<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        let Some(("Fn::If", argument)) = only(value) else { return Some(value) };
+        let branch = if self.condition(argument.get(0)?.as_str()?) { 1 } else { 2 };
+        self.chosen(argument.get(branch)?)
+    }
+
     /// A value as text.
     pub(super) fn text(&self, value: &Value) -> Option<String> {
         match value {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cloud::{
-        Caller, CloudError, CloudRead, FeatureSet, ListedAccount, ListedUnit, Object,
+        Call, Caller, CloudError, CloudRead, FeatureSet, ListedAccount, ListedUnit, Object,
         OrganizationFacts, Page, StackSetDescription, TrustedAccess,
     },
     ids::{
@@ -30,7 +30,7 @@ impl SimulatedAws {
     /// One page of a listing. The mark of an empty page is a `+` in the token of the next one.
     fn page<T, U>(
         &self,
-        call: &'static str,
+        call: Call,
         listing: &str,
         items: impl Iterator<Item = T>,
         listed: impl Fn(T) -> U,
@@ -71,7 +71,7 @@ fn listed_unit(unit: &Unit) -> ListedUnit {
     ListedUnit { id: unit.id.clone(), name: unit.name.clone() }
 }
 
-fn check_parent(call: &'static str, world: &World, parent: &OuId) -> Result<(), CloudError> {
+fn check_parent(call: Call, world: &World, parent: &OuId) -> Result<(), CloudError> {
     if world.organization.unit(parent).is_some() {
         return Ok(());
     }
@@ -84,7 +84,7 @@ impl CloudRead for SimulatedAws {
     }
 
     async fn caller(&self) -> Result<Caller, CloudError> {
-        self.look("sts:GetCallerIdentity", |world| {
+        self.look(Call::GetCallerIdentity, |world| {
             let (account, partition) = (world.account.clone(), self.home_region.partition());
             let arn = format!("arn:{partition}:iam::{account}:user/rehearsal");
             Ok(Caller { account, arn })
@@ -93,7 +93,7 @@ impl CloudRead for SimulatedAws {
     }
 
     async fn describe_organization(&self) -> Result<OrganizationFacts, CloudError> {
-        self.look("organizations:DescribeOrganization", |world| {
+        self.look(Call::DescribeOrganization, |world| {
             Ok(OrganizationFacts {
                 id: world.organization.id().clone(),
                 management_account: world.organization.management_account().clone(),
@@ -104,7 +104,7 @@ impl CloudRead for SimulatedAws {
     }
 
     async fn trusted_access(&self, call_as: CallAs) -> Result<TrustedAccess, CloudError> {
-        self.look("cloudformation:DescribeOrganizationsAccess", |world| {
+        self.look(Call::DescribeOrganizationsAccess, |world| {
             let speaks = world.speaks_as(call_as);
             Ok(if speaks { world.trusted_access } else { TrustedAccess::NotDelegated })
         })
@@ -112,16 +112,16 @@ impl CloudRead for SimulatedAws {
     }
 
     async fn accounts(&self, page: Option<String>) -> Result<Page<ListedAccount>, CloudError> {
-        let call = "organizations:ListAccounts";
+        let call = Call::ListAccounts;
         self.look(call, |world| {
             let listed = |account: &Account| self.listed(world, account);
-            self.page(call, call, world.organization.accounts(), listed, page.as_deref())
+            self.page(call, call.name(), world.organization.accounts(), listed, page.as_deref())
         })
         .await
     }
 
     async fn roots(&self) -> Result<Vec<ListedUnit>, CloudError> {
-        self.look("organizations:ListRoots", |world| {
+        self.look(Call::ListRoots, |world| {
             let root = world.organization.unit(world.organization.root());
             Ok(root.map(listed_unit))
         })
@@ -134,7 +134,7 @@ impl CloudRead for SimulatedAws {
         parent: &OuId,
         page: Option<String>,
     ) -> Result<Page<ListedUnit>, CloudError> {
-        let call = "organizations:ListOrganizationalUnitsForParent";
+        let call = Call::ListOrganizationalUnitsForParent;
         self.look(call, |world| {
             check_parent(call, world, parent)?;
             let children = world.organization.children(parent).iter();
@@ -149,7 +149,7 @@ impl CloudRead for SimulatedAws {
         parent: &OuId,
         page: Option<String>,
     ) -> Result<Page<ListedAccount>, CloudError> {
-        let call = "organizations:ListAccountsForParent";
+        let call = Call::ListAccountsForParent;
         self.look(call, |world| {
             check_parent(call, world, parent)?;
             let accounts = world.organization.members(parent);
@@ -160,11 +160,11 @@ impl CloudRead for SimulatedAws {
     }
 
     async fn regions(&self) -> Result<BTreeMap<Region, RegionStatus>, CloudError> {
-        self.look("account:ListRegions", |world| Ok(world.regions.clone())).await
+        self.look(Call::ListRegions, |world| Ok(world.regions.clone())).await
     }
 
     async fn stack_set_names(&self, call_as: CallAs) -> Result<Vec<StackSetName>, CloudError> {
-        let call = "cloudformation:ListStackSets";
+        let call = Call::ListStackSets;
         self.look(call, |world| {
             world.check_caller(call, call_as)?;
             self.count(call, world.stack_sets.len().saturating_sub(1) / STACK_SETS_PAGE);
@@ -178,7 +178,7 @@ impl CloudRead for SimulatedAws {
         call_as: CallAs,
         name: &StackSetName,
     ) -> Result<Option<StackSetDescription>, CloudError> {
-        let call = "cloudformation:DescribeStackSet";
+        let call = Call::DescribeStackSet;
         self.look(call, |world| {
             world.check_caller(call, call_as)?;
             Ok(world.stack_sets.get(name).map(|set| StackSetDescription {
@@ -197,7 +197,7 @@ impl CloudRead for SimulatedAws {
         call_as: CallAs,
         name: &StackSetName,
     ) -> Result<BTreeMap<(AccountId, Region), InstanceSeen>, CloudError> {
-        let call = "cloudformation:ListStackInstances";
+        let call = Call::ListStackInstances;
         self.look(call, |world| {
             world.check_caller(call, call_as)?;
             let now = world.now;
@@ -213,7 +213,7 @@ impl CloudRead for SimulatedAws {
         call_as: CallAs,
         name: &StackSetName,
     ) -> Result<BTreeMap<OuId, BTreeSet<Region>>, CloudError> {
-        let call = "cloudformation:ListStackSetAutoDeploymentTargets";
+        let call = Call::ListStackSetAutoDeploymentTargets;
         self.look(call, |world| {
             world.check_caller(call, call_as)?;
             Ok(world.stack_set(call, name)?.targets.clone())
@@ -226,7 +226,7 @@ impl CloudRead for SimulatedAws {
         call_as: CallAs,
         name: &StackSetName,
     ) -> Result<Vec<OperationSeen>, CloudError> {
-        let call = "cloudformation:ListStackSetOperations";
+        let call = Call::ListStackSetOperations;
         self.look(call, |world| {
             world.check_caller(call, call_as)?;
             let (now, lag) = (world.now, world.lag);
@@ -247,14 +247,14 @@ impl CloudRead for SimulatedAws {
     ) -> Result<Option<StackSeen>, CloudError> {
         let place = (region.clone(), name.clone());
         let find = |world: &mut World| Ok(world.stacks.get(&place).map(super::stack::Stack::seen));
-        let Some(_) = self.look("cloudformation:DescribeStacks", find).await? else {
+        let Some(_) = self.look(Call::DescribeStacks, find).await? else {
             return Ok(None);
         };
-        self.look("cloudformation:GetTemplate", find).await
+        self.look(Call::GetTemplate, find).await
     }
 
     async fn check_template(&self, body: &str) -> Result<(), CloudError> {
-        const CALL: &str = "cloudformation:ValidateTemplate";
+        const CALL: Call = Call::ValidateTemplate;
         let is_template = serde_json::from_str::<serde_json::Value>(body)
             .is_ok_and(|template| template["Resources"].is_object());
         self.look(CALL, |_| {
@@ -268,7 +268,7 @@ impl CloudRead for SimulatedAws {
     }
 
     async fn aws_baselines(&self) -> Result<BTreeMap<OperatingSystem, BaselineId>, CloudError> {
-        self.look("ssm:DescribePatchBaselines", |world| {
+        self.look(Call::DescribePatchBaselines, |world| {
             let baselines = world.aws_baselines.iter();
             Ok(baselines.map(|(system, baseline)| (*system, baseline.id.clone())).collect())
         })
@@ -276,14 +276,14 @@ impl CloudRead for SimulatedAws {
     }
 
     async fn own_baselines(&self) -> Result<Vec<BaselineId>, CloudError> {
-        self.look("ssm:DescribePatchBaselines", |world| {
+        self.look(Call::DescribePatchBaselines, |world| {
             Ok(world.own_baselines.iter().map(|baseline| baseline.id.clone()).collect())
         })
         .await
     }
 
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError> {
-        self.look("ssm:GetPatchBaseline", |world| {
+        self.look(Call::GetPatchBaseline, |world| {
             let mut all = world.aws_baselines.values().chain(&world.own_baselines);
             Ok(all.find(|baseline| baseline.id == *id).cloned())
         })
@@ -291,7 +291,7 @@ impl CloudRead for SimulatedAws {
     }
 
     async fn object(&self, bucket: &BucketName, key: &str) -> Result<Option<Object>, CloudError> {
-        self.look("s3:GetObject", |world| {
+        self.look(Call::GetObject, |world| {
             Ok(world.buckets.get(bucket).and_then(|bucket| bucket.object(key)))
         })
         .await

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cloud::{CloudError, CloudErrorKind, TrustedAccess},
+    cloud::{Call, CloudError, CloudErrorKind, TrustedAccess},
     ids::{AccountId, OperationId, OuId, Region, StackSetName},
     sim::{
         clock::Clock,
@@ -32,12 +32,12 @@ pub struct SimulatedAws {
 
 /// What is known of the calls, and how they are answered.
 pub(super) struct Desk {
-    pub(super) calls: BTreeMap<&'static str, u64>,
+    pub(super) calls: BTreeMap<Call, u64>,
     pub(super) writes: u64,
     pub(super) paths: Paths,
     pub(super) pages: Pages,
     faults: Vec<Fault>,
-    denied: BTreeSet<String>,
+    denied: BTreeSet<Call>,
     random: Random,
 }
 
@@ -151,8 +151,8 @@ impl SimulatedAws {
     }
 
     /// Denies a call, by the name that IAM has for it: `cloudformation:ListStackInstances`.
-    pub fn deny_read(&self, call: &str) {
-        self.desk.borrow_mut().denied.insert(call.to_owned());
+    pub fn deny_read(&self, call: Call) {
+        self.desk.borrow_mut().denied.insert(call);
     }
 
     /// Takes back every fault, denial and failing account.
@@ -224,7 +224,7 @@ impl SimulatedAws {
     }
 
     /// How often each call was made, by the name that IAM has for it; listings count each page.
-    pub fn calls(&self) -> BTreeMap<&'static str, u64> {
+    pub fn calls(&self) -> BTreeMap<Call, u64> {
         self.desk.borrow().calls.clone()
     }
 
@@ -243,7 +243,7 @@ impl SimulatedAws {
     /// Answers a call that changes nothing.
     pub(super) async fn look<T>(
         &self,
-        call: &'static str,
+        call: Call,
         answer: impl FnOnce(&mut World) -> Result<T, CloudError>,
     ) -> Result<T, CloudError> {
         self.count(call, 1);
@@ -257,7 +257,7 @@ impl SimulatedAws {
     /// Its number is that of its request, whichever call lands first.
     pub(super) async fn change<T>(
         &self,
-        call: &'static str,
+        call: Call,
         effect: impl FnOnce(&mut World) -> Result<T, CloudError>,
     ) -> Result<T, CloudError> {
         self.count(call, 1);
@@ -277,7 +277,7 @@ impl SimulatedAws {
     }
 
     /// Counts further pages of a call.
-    pub(super) fn count(&self, call: &'static str, times: usize) {
+    pub(super) fn count(&self, call: Call, times: usize) {
         *self.desk.borrow_mut().calls.entry(call).or_default() += times as u64;
     }
 
@@ -290,8 +290,8 @@ impl SimulatedAws {
         self.clock.touch();
     }
 
-    fn check_allowed(&self, call: &'static str) -> Result<(), CloudError> {
-        if self.desk.borrow().denied.contains(call) {
+    fn check_allowed(&self, call: Call) -> Result<(), CloudError> {
+        if self.desk.borrow().denied.contains(&call) {
             let message = format!("User is not authorized to perform: {call} (injected)");
             return Err(failed(call, CloudErrorKind::Denied, "AccessDenied", message));
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cloud::{ChangeSetKind, ChangeSetProgress, CloudError, CloudErrorKind, StackProgress},
+    cloud::{Call, ChangeSetKind, ChangeSetProgress, CloudError, CloudErrorKind, StackProgress},
     ids::{BucketName, Region, StackName},
     sim::{
         failure::{failed, not_found, refused},
@@ -136,7 +136,7 @@ impl World {
 
     pub(super) fn create_change_set(
         &mut self,
-        call: &'static str,
+        call: Call,
         spec: &StackSpec,
         template: Arc<str>,
         kind: ChangeSetKind,
@@ -179,7 +179,7 @@ impl World {
     /// How a change set stands. One that was executed is gone.
     pub(super) fn change_set_progress(
         &self,
-        call: &'static str,
+        call: Call,
         region: &Region,
         name: &StackName,
         change_set: &str,
@@ -199,7 +199,7 @@ impl World {
     /// Executes a change set. A repeat is the same execution.
     pub(super) fn execute_change_set(
         &mut self,
-        call: &'static str,
+        call: Call,
         region: &Region,
         name: &StackName,
         change_set: &str,
@@ -251,7 +251,7 @@ impl World {
 
     pub(super) fn delete_stack(
         &mut self,
-        call: &'static str,
+        call: Call,
         region: &Region,
         name: &StackName,
     ) -> Result<(), CloudError> {
@@ -330,7 +330,9 @@ impl World {
         }
         for (name, bucket) in made.buckets {
             let known = self.buckets.entry(name).or_default();
-            (known.logs_to, known.retained) = (bucket.logs_to, bucket.retained);
+            known.logs_to = bucket.logs_to;
+            known.retained = bucket.retained;
+            known.key = bucket.key;
         }
         stack.status = StackStatus::Settled;
         stack.attempted = None;
@@ -362,6 +364,6 @@ fn content(spec: &StackSpec, template: Arc<str>) -> Content {
     Content { template, parameters: spec.parameters.clone(), tags: spec.tags.clone() }
 }
 
-fn no_change_set(call: &'static str, change_set: &str) -> CloudError {
+fn no_change_set(call: Call, change_set: &str) -> CloudError {
     not_found(call, "ChangeSetNotFound", format!("ChangeSet [{change_set}] does not exist"))
 }

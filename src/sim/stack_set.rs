@@ -73,8 +73,8 @@ pub(super) struct Instance {
 
 impl From<Instance> for InstanceSeen {
     fn from(instance: Instance) -> Self {
-        let Instance { ou, status, reason, stack: _ } = instance;
-        Self { ou: Some(ou), status, reason }
+        let Instance { ou, status, reason, stack: has_stack } = instance;
+        Self { ou: Some(ou), status, reason, has_stack }
     }
 }
 

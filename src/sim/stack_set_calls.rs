@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    cloud::{CallTargets, CloudError, CloudErrorKind, TemplateFrom, TrustedAccess},
+    cloud::{Call, CallTargets, CloudError, CloudErrorKind, TemplateFrom, TrustedAccess},
     ids::{CallAs, OperationId, StackSetName},
     sim::{
         failure::{failed, not_found, refused},
@@ -29,11 +29,7 @@ impl World {
     }
 
     /// Refuses a call from an account that may not make it.
-    pub(super) fn check_caller(
-        &self,
-        call: &'static str,
-        call_as: CallAs,
-    ) -> Result<(), CloudError> {
+    pub(super) fn check_caller(&self, call: Call, call_as: CallAs) -> Result<(), CloudError> {
         if self.speaks_as(call_as) {
             return Ok(());
         }
@@ -46,7 +42,7 @@ impl World {
     /// A stack set that exists.
     pub(super) fn stack_set(
         &mut self,
-        call: &'static str,
+        call: Call,
         name: &StackSetName,
     ) -> Result<&mut StackSet, CloudError> {
         let missing =
@@ -57,7 +53,7 @@ impl World {
     /// An operation that exists.
     pub(super) fn operation(
         &mut self,
-        call: &'static str,
+        call: Call,
         name: &StackSetName,
         id: &OperationId,
     ) -> Result<&Operation, CloudError> {
@@ -70,7 +66,7 @@ impl World {
     /// A template's text, from where it is taken.
     pub(super) fn template(
         &self,
-        call: &'static str,
+        call: Call,
         template: &Template,
         from: TemplateFrom<'_>,
     ) -> Result<Arc<str>, CloudError> {
@@ -97,7 +93,7 @@ impl World {
 
     pub(super) fn create_stack_set(
         &mut self,
-        call: &'static str,
+        call: Call,
         spec: &StackSetSpec,
         template: Arc<str>,
         token: &str,
@@ -149,7 +145,7 @@ impl World {
     /// Refuses an operation that can't be asked for now.
     fn check_operation(
         &mut self,
-        call: &'static str,
+        call: Call,
         name: &StackSetName,
         id: &OperationId,
     ) -> Result<&mut StackSet, CloudError> {
@@ -170,7 +166,7 @@ impl World {
 
     pub(super) fn update_stack_set(
         &mut self,
-        call: &'static str,
+        call: Call,
         spec: &StackSetSpec,
         template: Arc<str>,
         id: &OperationId,
@@ -184,7 +180,7 @@ impl World {
 
     pub(super) fn turn_on_managed_execution(
         &mut self,
-        call: &'static str,
+        call: Call,
         name: &StackSetName,
         id: &OperationId,
     ) -> Result<(), CloudError> {
@@ -199,7 +195,7 @@ impl World {
 
     pub(super) fn create_instances(
         &mut self,
-        call: &'static str,
+        call: Call,
         name: &StackSetName,
         targets: CallTargets<'_>,
         preferences: Preferences,
@@ -217,7 +213,7 @@ impl World {
 
     pub(super) fn delete_instances(
         &mut self,
-        call: &'static str,
+        call: Call,
         name: &StackSetName,
         targets: CallTargets<'_>,
         retain: Retain,
@@ -238,7 +234,7 @@ impl World {
         Ok(())
     }
 
-    fn check_targets(&self, call: &'static str, targets: &Targets) -> Result<(), CloudError> {
+    fn check_targets(&self, call: Call, targets: &Targets) -> Result<(), CloudError> {
         let nobody = targets.accounts.as_ref().is_some_and(std::collections::BTreeSet::is_empty);
         let problem = if targets.ous.is_empty() {
             "StackSets with SERVICE_MANAGED permission model can only have OrganizationalUnit as target".to_owned()
@@ -263,7 +259,7 @@ impl World {
 
     pub(super) fn delete_stack_set(
         &mut self,
-        call: &'static str,
+        call: Call,
         name: &StackSetName,
     ) -> Result<(), CloudError> {
         let Some(set) = self.stack_sets.get(name) else { return Ok(()) };
@@ -283,7 +279,7 @@ impl World {
     }
 }
 
-fn busy(call: &'static str, name: &StackSetName) -> CloudError {
+fn busy(call: Call, name: &StackSetName) -> CloudError {
     failed(
         call,
         CloudErrorKind::Busy,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 
 use crate::{
-    cloud::CloudError,
+    cloud::{Call, CloudError},
     ids::{AccountId, BucketName, Region, StackName},
     sim::{bucket::Bucket, failure::refused, intrinsic::Scope, random},
 };
@@ -14,7 +14,7 @@ use crate::{
 ///
 /// A template that is not JSON, or has no section `Parameters`, takes any.
 pub(super) fn check_parameters(
-    call: &'static str,
+    call: Call,
     template: &str,
     given: &BTreeMap<String, String>,
 ) -> Result<(), CloudError> {
@@ -101,8 +101,11 @@ pub(super) fn made(
             .and_then(|name| scope.text(name)?.parse().ok());
         let policy = resource.get("DeletionPolicy").and_then(Value::as_str);
         let retained = matches!(policy, Some("Retain" | "RetainExceptOnCreate"));
+        let key = resource
+            .pointer("/Properties/BucketEncryption/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault")
+            .and_then(|rule| scope.text(scope.chosen(rule)?.get("KMSMasterKeyID")?));
         let objects = BTreeMap::new();
-        made.buckets.insert(name, Bucket { logs_to, retained, objects });
+        made.buckets.insert(name, Bucket { logs_to, retained, key, objects });
     }
     made.outputs = section("Outputs")
         .filter(|(_, output)| exists(&scope, output))

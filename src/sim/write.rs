@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{
     cloud::{
-        CallTargets, ChangeSetKind, ChangeSetProgress, CloudError, CloudWrite, InstanceResult,
-        OperationProgress, Precondition, StackProgress, TemplateFrom,
+        Call, CallTargets, ChangeSetKind, ChangeSetProgress, CloudError, CloudWrite,
+        InstanceResult, OperationProgress, Precondition, StackProgress, TemplateFrom,
     },
     ids::{BucketName, CallAs, OperationId, Region, StackName, StackSetName},
     sim::simulated::SimulatedAws,
@@ -20,7 +20,7 @@ impl CloudWrite for SimulatedAws {
         template: TemplateFrom<'_>,
         token: &str,
     ) -> Result<(), CloudError> {
-        let call = "cloudformation:CreateStackSet";
+        let call = Call::CreateStackSet;
         self.change(call, |world| {
             world.check_caller(call, call_as)?;
             let template = world.template(call, &spec.template, template)?;
@@ -36,7 +36,7 @@ impl CloudWrite for SimulatedAws {
         template: TemplateFrom<'_>,
         operation: &OperationId,
     ) -> Result<(), CloudError> {
-        let call = "cloudformation:UpdateStackSet";
+        let call = Call::UpdateStackSet;
         self.change(call, |world| {
             world.check_caller(call, call_as)?;
             let template = world.template(call, &spec.template, template)?;
@@ -51,7 +51,7 @@ impl CloudWrite for SimulatedAws {
         name: &StackSetName,
         operation: &OperationId,
     ) -> Result<(), CloudError> {
-        let call = "cloudformation:UpdateStackSet";
+        let call = Call::UpdateStackSet;
         self.change(call, |world| {
             world.check_caller(call, call_as)?;
             world.turn_on_managed_execution(call, name, operation)
@@ -67,7 +67,7 @@ impl CloudWrite for SimulatedAws {
         preferences: Preferences,
         operation: &OperationId,
     ) -> Result<(), CloudError> {
-        let call = "cloudformation:CreateStackInstances";
+        let call = Call::CreateStackInstances;
         self.change(call, |world| {
             world.check_caller(call, call_as)?;
             world.create_instances(call, name, targets, preferences, operation)
@@ -84,7 +84,7 @@ impl CloudWrite for SimulatedAws {
         preferences: Preferences,
         operation: &OperationId,
     ) -> Result<(), CloudError> {
-        let call = "cloudformation:DeleteStackInstances";
+        let call = Call::DeleteStackInstances;
         self.change(call, |world| {
             world.check_caller(call, call_as)?;
             world.delete_instances(call, name, targets, retain, preferences, operation)
@@ -97,7 +97,7 @@ impl CloudWrite for SimulatedAws {
         call_as: CallAs,
         name: &StackSetName,
     ) -> Result<(), CloudError> {
-        let call = "cloudformation:DeleteStackSet";
+        let call = Call::DeleteStackSet;
         self.change(call, |world| {
             world.check_caller(call, call_as)?;
             world.delete_stack_set(call, name)
@@ -111,7 +111,7 @@ impl CloudWrite for SimulatedAws {
         name: &StackSetName,
         operation: &OperationId,
     ) -> Result<OperationProgress, CloudError> {
-        let call = "cloudformation:DescribeStackSetOperation";
+        let call = Call::DescribeStackSetOperation;
         self.look(call, |world| {
             world.check_caller(call, call_as)?;
             Ok(world.operation(call, name, operation)?.progress())
@@ -125,7 +125,7 @@ impl CloudWrite for SimulatedAws {
         name: &StackSetName,
         operation: &OperationId,
     ) -> Result<Vec<InstanceResult>, CloudError> {
-        let call = "cloudformation:ListStackSetOperationResults";
+        let call = Call::ListStackSetOperationResults;
         self.look(call, |world| {
             world.check_caller(call, call_as)?;
             let at = world.now.saturating_sub(world.lag);
@@ -143,7 +143,7 @@ impl CloudWrite for SimulatedAws {
         kind: ChangeSetKind,
         change_set: &str,
     ) -> Result<(), CloudError> {
-        let call = "cloudformation:CreateChangeSet";
+        let call = Call::CreateChangeSet;
         self.change(call, |world| {
             let template = world.template(call, &spec.template, template)?;
             world.create_change_set(call, spec, template, kind, change_set)
@@ -157,7 +157,7 @@ impl CloudWrite for SimulatedAws {
         stack: &StackName,
         change_set: &str,
     ) -> Result<ChangeSetProgress, CloudError> {
-        let call = "cloudformation:DescribeChangeSet";
+        let call = Call::DescribeChangeSet;
         self.look(call, |world| world.change_set_progress(call, region, stack, change_set)).await
     }
 
@@ -167,7 +167,7 @@ impl CloudWrite for SimulatedAws {
         stack: &StackName,
         change_set: &str,
     ) -> Result<(), CloudError> {
-        let call = "cloudformation:ExecuteChangeSet";
+        let call = Call::ExecuteChangeSet;
         self.change(call, |world| world.execute_change_set(call, region, stack, change_set)).await
     }
 
@@ -177,7 +177,7 @@ impl CloudWrite for SimulatedAws {
         stack: &StackName,
         change_set: &str,
     ) -> Result<(), CloudError> {
-        self.change("cloudformation:DeleteChangeSet", |world| {
+        self.change(Call::DeleteChangeSet, |world| {
             world.delete_change_set(region, stack, change_set);
             Ok(())
         })
@@ -185,7 +185,7 @@ impl CloudWrite for SimulatedAws {
     }
 
     async fn delete_stack(&self, region: &Region, name: &StackName) -> Result<(), CloudError> {
-        let call = "cloudformation:DeleteStack";
+        let call = Call::DeleteStack;
         self.change(call, |world| world.delete_stack(call, region, name)).await
     }
 
@@ -194,7 +194,7 @@ impl CloudWrite for SimulatedAws {
         region: &Region,
         name: &StackName,
     ) -> Result<StackProgress, CloudError> {
-        let call = "cloudformation:DescribeStacks";
+        let call = Call::DescribeStacks;
         self.look(call, |world| Ok(world.stack_progress(region, name))).await
     }
 
@@ -205,12 +205,12 @@ impl CloudWrite for SimulatedAws {
         body: &[u8],
         precondition: Option<&Precondition>,
     ) -> Result<(), CloudError> {
-        let call = "s3:PutObject";
+        let call = Call::PutObject;
         self.change(call, |world| world.put_object(call, bucket, key, body, precondition)).await
     }
 
     async fn empty_bucket(&self, bucket: &BucketName) -> Result<(), CloudError> {
-        self.change("s3:DeleteObjects", |world| {
+        self.change(Call::DeleteObjects, |world| {
             world.empty_bucket(bucket);
             Ok(())
         })

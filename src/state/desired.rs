@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{
-        AccountId, BucketName, CallAs, Digest, OperatingSystem, OrganizationId, OuId, PolicyName,
-        Region, RingId, RingName, StackName, StackSetName,
+        AccountId, BucketName, CallAs, Digest, KeyArn, OperatingSystem, OrganizationId, OuId,
+        PolicyName, Region, RingId, RingName, StackName, StackSetName,
     },
     state::{AccountState, BaselineSource},
 };
@@ -105,7 +105,7 @@ pub enum ConflictCheck {
     Off,
 }
 
-/// One ring: what it is called, and what it should be, if it should be at all.
+/// One ring: what it is called, and what it should be, or how it should go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ring {
     /// Its name in the policy.
@@ -114,8 +114,65 @@ pub struct Ring {
     pub id: RingId,
     /// What its parts are called.
     pub names: RingNames,
+    /// What is wished of it.
+    pub wish: Wish,
+}
+
+impl Ring {
     /// What it should be; none where it should be gone.
-    pub deployment: Option<Deployment>,
+    pub fn deployment(&self) -> Option<&Deployment> {
+        match &self.wish {
+            Wish::There(deployment) => Some(deployment),
+            Wish::Gone(_) => None,
+        }
+    }
+}
+
+/// What is wished of a ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// It should be like this.
+    There(Box<Deployment>),
+    /// It should go, in this way.
+    Gone(Leaving),
+}
+
+/// How a ring goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaving {
+    /// What its stacks are updated to before they are deleted, so that they take back node tags, role
+    /// tags and attached policies; none where those are to stay.
+    pub take_back: Option<TakeBack>,
+    /// What its home stack is updated to before it is deleted, so that the access logs outlive it; none
+    /// where they go too.
+    pub keep_logs: Option<KeepLogs>,
+}
+
+/// What makes a stack take back what was added outside of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakeBack {
+    /// The template.
+    pub template: Template,
+    /// Its parameters, every one.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// What makes the access-log bucket outlive its stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeepLogs {
+    /// The template.
+    pub template: Template,
+    /// Its parameters, which keep the values that they have.
+    pub parameters: BTreeSet<String>,
+}
+
+/// With whose key the override object is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Encryption {
+    /// S3's own.
+    S3,
+    /// This one.
+    Key(KeyArn),
 }
 
 /// The names of a ring's parts.
@@ -144,6 +201,10 @@ pub struct Deployment {
     pub home: StackSpec,
     /// Where the rules of each operating system come from.
     pub baselines: BTreeMap<OperatingSystem, BaselineSource>,
+    /// With whose key the override object is encrypted.
+    pub encryption: Encryption,
+    /// The statement that the key's policy needs, as JSON, where the key is not S3's own.
+    pub key_statement: Option<String>,
     /// The stack sets that have a target.
     pub stack_sets: BTreeMap<StackSetName, StackSetSpec>,
     /// The management account's own stacks, by Region.
@@ -167,6 +228,8 @@ pub struct ScheduleLine {
     pub what: &'static str,
     /// What State Manager is told, in UTC.
     pub expression: String,
+    /// Days after the day of that.
+    pub offset_days: u8,
     /// What the policy says, with the time zone: `sun 02:00 Europe/Dublin`.
     pub local: String,
 }

@@ -123,6 +123,8 @@ pub struct InstanceSeen {
     pub status: InstanceStatus,
     /// AWS's words about that.
     pub reason: Option<String>,
+    /// Whether there is a stack (`StackId`). An instance may stand for an attempt that never made one.
+    pub has_stack: bool,
 }
 
 /// How a stack instance stands (`Status` and `StackInstanceStatus.DetailedStatus`).
@@ -190,6 +192,8 @@ pub struct OverrideSeen {
     pub etag: String,
     /// Its content; none where it is not an array of baselines.
     pub content: Option<Vec<Baseline>>,
+    /// The KMS key that it is encrypted with; none where that is S3's own.
+    pub key: Option<String>,
 }
 
 /// Who a tagged thing belongs to.

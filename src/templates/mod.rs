@@ -4,29 +4,26 @@
 //! between policies are filled as values, never as text, and the result is written as JSON in one
 //! fixed form, so that the same policy always gives the same bytes.
 
+mod parameters;
+mod schedules;
+mod scripts;
+
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+pub use parameters::{
+    HomeParameters, PatchingParameters, home_parameters, patching_parameters, removal_parameters,
+};
 
 use crate::{
-    ids::{AccountId, BucketName, OrganizationId, PolicyName, Region, RingId},
-    state::{Switch, Template},
+    ids::{BucketName, CalendarArn, OrganizationId, Region, RingId},
+    state::Template,
 };
 
 const PATCHING: &str = include_str!("../../templates/patching.yaml");
 const HOME: &str = include_str!("../../templates/home.yaml");
-
-/// The documents' Python, by the name under which a template includes it.
-const SCRIPTS: [(&str, &str); 5] = [
-    ("file:scripts/add_remove_tag.py", include_str!("../../templates/scripts/add_remove_tag.py")),
-    ("file:scripts/attach_ec2.py", include_str!("../../templates/scripts/attach_ec2.py")),
-    ("file:scripts/attach_hybrid.py", include_str!("../../templates/scripts/attach_hybrid.py")),
-    (
-        "file:scripts/remediate_name_tags.py",
-        include_str!("../../templates/scripts/remediate_name_tags.py"),
-    ),
-    ("file:scripts/sync_baselines.py", include_str!("../../templates/scripts/sync_baselines.py")),
-];
+const REMOVAL: &str = include_str!("../../templates/removal.yaml");
 
 /// Which nodes of an account are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,39 +58,30 @@ pub enum PermissionsBoundary {
     Arn(String),
 }
 
-impl PermissionsBoundary {
-    fn parameter(&self) -> String {
-        match self {
-            Self::None => "none".to_owned(),
-            Self::Aws => "aws".to_owned(),
-            Self::Arn(arn) => arn.clone(),
-        }
-    }
+/// When something runs, as State Manager takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// `cron(…)` or `rate(…)`, in UTC.
+    pub expression: String,
+    /// Days after the day of the cron expression, 0 to 6 (`ScheduleOffset`).
+    pub offset_days: u8,
 }
 
 /// What State Manager is told in one Region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegionSchedule {
     /// When nodes are scanned.
-    pub scan: String,
+    pub scan: Timing,
     /// When they are patched, if at all.
-    pub install: Option<String>,
+    pub install: Option<Timing>,
+    /// The Change Calendars of this Region that must be open for that.
+    pub calendars: Vec<CalendarArn>,
 }
 
 /// The template of an account and Region: roles, documents, associations 1 to 5, 7 and 8.
 pub fn patching(schedules: &BTreeMap<Region, RegionSchedule>, nodes: &Nodes) -> Template {
     let mut template = parsed(PATCHING);
-    let schedules: Map<String, Value> = schedules
-        .iter()
-        .map(|(region, RegionSchedule { scan, install })| {
-            // A mapping's keys must be the same everywhere, also where nothing is installed.
-            (
-                region.to_string(),
-                json!({ "Scan": scan, "Install": install.as_deref().unwrap_or("none") }),
-            )
-        })
-        .collect();
-    *place(&mut template, "/Mappings/Schedules") = Value::Object(schedules);
+    schedules::fill(&mut template, schedules);
     for association in ["AttachIAMToEc2Instance", "AttachIAMToHybridInstance", "AddRemoveNameTag"] {
         *place(&mut template, &format!("/Resources/{association}/Properties/Targets")) =
             automation_targets(nodes);
@@ -103,6 +91,12 @@ pub fn patching(schedules: &BTreeMap<Region, RegionSchedule>, nodes: &Nodes) -> 
             command_targets(nodes);
     }
     written(&template)
+}
+
+/// The template to which a stack of [`patching`] is updated before it is deleted: it takes back what was
+/// added outside of the stack, and fails where it can't.
+pub fn removal() -> Template {
+    written(&parsed(REMOVAL))
 }
 
 /// The template of the owner account's home Region: bucket, policy and hourly sync.
@@ -123,97 +117,69 @@ pub fn home(ring: &RingId, org_paths: &[String]) -> Template {
     written(&template)
 }
 
-/// The parameters of [`patching`].
-#[derive(Clone, Debug)]
-pub struct PatchingParameters<'a> {
-    /// The policy's name.
-    pub policy: &'a PolicyName,
-    /// The ring's five characters.
-    pub ring: &'a RingId,
-    /// The account that the bucket is in.
-    pub owner_account: &'a AccountId,
-    /// Whether patches are installed.
-    pub installs: bool,
-    /// Whether the scan is a rate, which can't be told to wait for its time.
-    pub scans_at_once: bool,
-    /// Whether nodes are restarted.
-    pub reboot: Reboot,
-    /// `MaxConcurrency`.
-    pub concurrency: &'a str,
-    /// `MaxErrors`.
-    pub error_threshold: &'a str,
-    /// Whether policies are attached to roles that nodes already have.
-    pub attach_policies: Switch,
-    /// What bounds the roles.
-    pub permissions_boundary: &'a PermissionsBoundary,
-    /// Where command output goes: bucket, prefix and Region.
-    pub logs: Option<(&'a BucketName, &'a str, &'a Region)>,
-    /// Whether Explorer is enabled.
-    pub explorer: Switch,
-    /// Which nodes.
-    pub nodes: &'a Nodes,
-}
-
-/// The parameters of [`patching`], every one.
-pub fn patching_parameters(of: &PatchingParameters<'_>) -> BTreeMap<String, String> {
-    let word = |value: bool| if value { "true" } else { "false" }.to_owned();
-    let (bucket, prefix, region) =
-        of.logs.map_or_else(Default::default, |(bucket, prefix, region)| {
-            (bucket.to_string(), prefix.to_owned(), region.to_string())
-        });
-    let (target_type, target_values) = match of.nodes {
-        Nodes::All => ("*", json!([])),
-        Nodes::Tags(tags) => (
-            "Tags",
-            tags.iter().map(|(key, values)| json!({ "Key": key, "Values": values })).collect(),
-        ),
-        Nodes::ResourceGroup(group) => ("ResourceGroup", json!([group])),
-        Nodes::InstanceIds(ids) => ("InstanceIds", json!(ids)),
+/// The template to which the stack of [`home`] is updated before it is deleted without its access logs:
+/// the buckets, the second of which outlives the stack.
+///
+/// CloudFormation takes another deletion policy only together with a change of resources (user guide,
+/// "`DeletionPolicy` attribute"); here all that fills the first bucket goes, and the second one gets a tag
+/// that says to a later finder what it is.
+pub fn home_keeping_logs() -> Template {
+    let mut template = parsed(HOME);
+    let kept = |section: &mut Value, names: &[&str]| {
+        if let Some(entries) = section.as_object_mut() {
+            entries.retain(|name, _| names.contains(&name.as_str()));
+        }
     };
-    [
-        ("PolicyName", of.policy.to_string()),
-        ("RingId", of.ring.to_string()),
-        ("OwnerAccountId", of.owner_account.to_string()),
-        ("Operation", if of.installs { "ScanAndInstall" } else { "Scan" }.to_owned()),
-        (
-            "RebootOption",
-            match of.reboot {
-                Reboot::IfNeeded => "RebootIfNeeded",
-                Reboot::Never => "NoReboot",
-            }
-            .to_owned(),
-        ),
-        ("Concurrency", of.concurrency.to_owned()),
-        ("ErrorThreshold", of.error_threshold.to_owned()),
-        ("ScanOnlyAtCron", word(!of.scans_at_once)),
-        ("AttachPolicies", word(of.attach_policies == Switch::On)),
-        ("PermissionsBoundary", of.permissions_boundary.parameter()),
-        ("LogBucket", bucket),
-        ("LogPrefix", prefix),
-        ("LogRegion", region),
-        ("EnableExplorer", word(of.explorer == Switch::On)),
-        ("TargetType", target_type.to_owned()),
-        ("TargetValues", target_values.to_string()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    kept(
+        place(&mut template, "/Resources"),
+        &["OverrideBucket", "AccessLogBucket", "AccessLogBucketPolicy"],
+    );
+    kept(place(&mut template, "/Parameters"), &KEEPING_LOGS);
+    kept(place(&mut template, "/Conditions"), &["UsesKey"]);
+    *place(&mut template, "/Resources/AccessLogBucket/DeletionPolicy") = json!("Retain");
+    // S3 delivers logs hours later, and needs the policy for it.
+    place(&mut template, "/Resources/AccessLogBucketPolicy")["DeletionPolicy"] = json!("Retain");
+    place(&mut template, "/Resources/AccessLogBucket/Properties")["Tags"] =
+        json!([{ "Key": "orgpatch:kept", "Value": "access log of a destroyed patch policy" }]);
+    written(&template)
 }
 
-/// The parameters of [`home`], but for the baselines, which have to be looked up.
-pub fn home_parameters(
-    policy: &PolicyName,
-    ring: &RingId,
+/// The statement by which a key's policy lets the nodes' roles decrypt the overrides, as JSON.
+///
+/// With S3 bucket keys the encryption context is the bucket's ARN, else the object's (S3 user guide,
+/// "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys"). That a role has the ring's tag is the bucket
+/// policy's business.
+pub fn key_statement(
+    home: &Region,
+    bucket: &BucketName,
     organization: &OrganizationId,
-    boundary: &PermissionsBoundary,
-) -> BTreeMap<String, String> {
-    [
-        ("PolicyName", policy.to_string()),
-        ("RingId", ring.to_string()),
-        ("OrganizationId", organization.to_string()),
-        ("PermissionsBoundary", boundary.parameter()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    org_paths: &[String],
+) -> String {
+    let arn = format!("arn:{}:s3:::{bucket}", home.partition());
+    let statement = json!({
+        "Sid": "NodesReadOverrides",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {
+            "StringEquals": { "aws:PrincipalOrgID": organization },
+            "StringLike": {
+                "kms:EncryptionContext:aws:s3:arn": [arn, format!("{arn}/*")],
+                // In China the name ends in .cn.
+                "kms:ViaService": format!("s3.{home}.amazonaws.com*"),
+            },
+            "ForAnyValue:StringLike": { "aws:PrincipalOrgPaths": org_paths },
+        },
+    });
+    format!("{statement:#}\n")
+}
+
+/// The parameters of [`home`] that [`home_keeping_logs`] has too.
+pub const KEEPING_LOGS: [&str; 2] = ["RingId", "Encryption"];
+
+fn word(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
 }
 
 /// Targets of a Command document's association.
@@ -260,8 +226,8 @@ fn parsed(text: &str) -> Value {
 fn include_scripts(value: &mut Value) {
     match value {
         Value::String(text) => {
-            if let Some((_, script)) = SCRIPTS.iter().find(|(name, _)| name == text) {
-                *text = (*script).to_owned();
+            if let Some(script) = scripts::included(text) {
+                *text = script;
             }
         }
         Value::Array(items) => items.iter_mut().for_each(include_scripts),
@@ -308,11 +274,18 @@ mod tests {
     fn schedules(count: usize) -> BTreeMap<Region, RegionSchedule> {
         (1..=count)
             .map(|number| {
-                let schedule = RegionSchedule {
-                    scan: "cron(30 16 ? * SUN *)".to_owned(),
-                    install: Some("cron(30 17 ? * SAT *)".to_owned()),
+                let region = format!("ap-southeast-{number}");
+                let timing = |expression: &str, offset_days| Timing {
+                    expression: expression.to_owned(),
+                    offset_days,
                 };
-                (format!("ap-southeast-{number}").parse().unwrap(), schedule)
+                let calendar = format!("arn:aws:ssm:{region}:111122223333:document/holidays");
+                let schedule = RegionSchedule {
+                    scan: timing("cron(30 16 ? * SUN *)", 0),
+                    install: Some(timing("cron(30 17 ? * TUE#3 *)", 6)),
+                    calendars: vec![calendar.parse().unwrap()],
+                };
+                (region.parse().unwrap(), schedule)
             })
             .collect()
     }
@@ -320,19 +293,50 @@ mod tests {
     #[test]
     fn every_template_fits_into_a_request_with_all_regions() {
         let many: Vec<String> = (0..50).map(|number| format!("i-{number:017x}")).collect();
-        for nodes in [Nodes::All, Nodes::InstanceIds(many)] {
-            let template = patching(&schedules(45), &nodes);
+        let mut plain = schedules(45);
+        for schedule in plain.values_mut() {
+            schedule.calendars.clear();
+            schedule.install.as_mut().unwrap().offset_days = 0;
+        }
+        // With everything that there is in many Regions, or with nodes that are named one by one, it goes
+        // through S3.
+        for template in [
+            patching(&plain, &Nodes::All),
+            patching(&schedules(17), &Nodes::All),
+            patching(&schedules(5), &Nodes::InstanceIds(many)),
+        ] {
             assert!(!template.is_large(), "{} bytes", template.body().len());
         }
         let paths: Vec<String> = (0..100)
             .map(|number| format!("o-exampleorgid/r-ab12/ou-ab12-{number:08}/ou-ab12-00000000/*"))
             .collect();
         assert!(!home(&ring(), &paths).is_large());
+        assert!(!home_keeping_logs().is_large());
+        assert!(!removal().is_large());
+    }
+
+    #[test]
+    fn a_bucket_policy_with_the_most_paths_fits_into_what_s3_takes() {
+        // As long as OU paths are: the policy language refuses more than 18,000 bytes of them.
+        let path = "o-exampleorgid/r-ab12/ou-ab12-00000000/ou-ab12-00000000/*".to_owned();
+        let paths = vec![path.clone(); 18_000 / (path.len() + 3)];
+        let template: Value = serde_json::from_str(home(&ring(), &paths).body()).unwrap();
+
+        let policy = &template["Resources"]["OverrideBucketPolicy"]["Properties"]["PolicyDocument"];
+
+        // Functions of CloudFormation's take more room than what becomes of them.
+        let bytes = policy.to_string().len();
+        assert!((18_000..20_480).contains(&bytes), "{bytes}");
     }
 
     #[test]
     fn nothing_is_left_to_fill() {
-        let texts = [patching(&schedules(2), &Nodes::All), home(&ring(), &["o-x/*".to_owned()])];
+        let texts = [
+            patching(&schedules(2), &Nodes::All),
+            home(&ring(), &["o-x/*".to_owned()]),
+            removal(),
+            home_keeping_logs(),
+        ];
         for template in &texts {
             let body = template.body();
             assert!(!body.contains("file:scripts"), "a script is missing");
@@ -367,6 +371,41 @@ mod tests {
         assert_eq!(targets(&group, "AddRemoveNameTag")[0]["Key"], "ResourceGroup");
         assert_eq!(targets(&ids, "InstallPatches")[0]["Key"], "InstanceIds");
         assert_eq!(targets(&ids, "AttachIAMToHybridInstance")[0]["Key"], "ParameterValues");
+    }
+
+    #[test]
+    fn what_differs_by_region_stands_in_the_mapping_and_the_rest_is_left_out() {
+        let filled = |schedules: &BTreeMap<Region, RegionSchedule>| -> Value {
+            serde_json::from_str(patching(schedules, &Nodes::All).body()).unwrap()
+        };
+        let mut schedules = schedules(2);
+
+        let both = filled(&schedules);
+        assert_eq!(both["Mappings"]["Schedules"]["ap-southeast-1"]["InstallOffset"], "6");
+        assert_eq!(both["Mappings"]["Schedules"]["ap-southeast-1"].get("ScanOffset"), None);
+        let install = &both["Resources"]["InstallPatches"]["Properties"];
+        assert_eq!(install["CalendarNames"]["Fn::If"][0], "HasCalendars");
+        assert_eq!(install["ScheduleOffset"]["Fn::If"][0], "InstallShifts");
+
+        // Where one Region uses it, the others say that they don't.
+        schedules.values_mut().next().unwrap().calendars.clear();
+        let one = filled(&schedules);
+        let none = &one["Mappings"]["Schedules"]["ap-southeast-1"];
+        assert_eq!(
+            (&none["HasCalendars"], &none["Calendars"]),
+            (&json!("false"), &json!(["none"]))
+        );
+
+        for schedule in schedules.values_mut() {
+            schedule.calendars.clear();
+            schedule.install = None;
+        }
+        let neither = filled(&schedules);
+        assert_eq!(neither["Conditions"].get("HasCalendars"), None);
+        assert_eq!(
+            neither["Mappings"]["Schedules"]["ap-southeast-1"],
+            json!({ "Scan": "cron(30 16 ? * SUN *)", "Install": "none" })
+        );
     }
 
     #[test]

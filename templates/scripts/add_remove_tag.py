@@ -2,19 +2,16 @@
 
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
-
-RETRIES = Config(retries={"mode": "standard", "max_attempts": 10})
-GONE = ("InvalidInstanceID.NotFound", "InvalidResourceId")
+from document import GONE, client, code, given
 
 
 def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
-    node, action, name = events["InstanceId"], events["TagAction"], events["PolicyName"]
-    key = f"QSConfigName-{events['RingId']}"
+    node, action = given(events, "InstanceId", r"\S+"), given(events, "TagAction", "Add|Remove")
+    key = f"QSConfigName-{given(events, 'RingId', '[a-z0-9]{5}')}"
+    name = given(events, "PolicyName", r"[A-Za-z0-9_./-]{1,128}")
     tags, hybrid = [{"Key": key, "Value": name}], {"ResourceType": "ManagedInstance", "ResourceId": node}
-    ec2, ssm = boto3.client("ec2", config=RETRIES), boto3.client("ssm", config=RETRIES)
+    ec2, ssm = client("ec2"), client("ssm")
     try:
         match action, node.split("-")[0]:
             case "Add", "i":
@@ -28,7 +25,7 @@ def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
             case _:
                 return {"Changed": False}  # no node that has tags
     except ClientError as error:
-        gone = error.response["Error"]["Code"] in GONE
+        gone = code(error) in GONE
         if gone and action == "Remove":
             return {"Changed": False}
         why = "it no longer exists" if gone else error

@@ -1,21 +1,15 @@
 """Takes the ring's name tag off nodes that are no longer targets. Touches no other tag."""
 
 import json
-from collections.abc import Iterator
+import time
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from document import client, given
+from node_tags import chunks, untag
 
-RETRIES = Config(retries={"mode": "standard", "max_attempts": 10})
-GONE = ("InvalidInstanceID.NotFound", "InvalidResourceId")
 STATUS = "AWS:InstanceInformation.InstanceStatus"
 ALIVE = {"Key": STATUS, "Values": ["Terminated", "ConnectionLost"], "Type": "NotEqual"}
-
-
-def chunks(items: list[str], size: int) -> Iterator[list[str]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def nodes(ssm: Any, **filters: list[str]) -> set[str]:
@@ -37,47 +31,49 @@ def tagged(ssm: Any, key: str, values: list[str]) -> set[str]:
 
 def targets(ssm: Any, kind: str, values: list[Any]) -> set[str]:
     """The nodes that the policy means now. Filters are ANDed, so each tag is asked for by itself."""
-    if kind == "InstanceIds" and values:
+    if kind == "InstanceIds":
         return set(values)
-    if kind == "ResourceGroup" and values:
+    if kind == "ResourceGroup":
         return nodes(ssm, ResourceGroup_Name=values)
-    if kind == "Tags" and values:
-        return set.intersection(*(tagged(ssm, tag["Key"], tag["Values"]) for tag in values))
-    raise ValueError(f"TargetType {kind} with TargetValues {values} names no nodes. Nothing changed.")
+    return set.intersection(*(tagged(ssm, tag["Key"], tag["Values"]) for tag in values))
 
 
-def untag(ec2: Any, ssm: Any, some: list[str], key: str) -> list[str]:
-    """Takes the tag off; answers what failed. A node that is gone needs nothing."""
-    try:
-        if some[0].startswith("mi-"):
-            ssm.remove_tags_from_resource(ResourceType="ManagedInstance", ResourceId=some[0], TagKeys=[key])
-        else:
-            ec2.delete_tags(Resources=some, Tags=[{"Key": key}])
-    except ClientError as error:
-        if len(some) > 1:  # one bad node fails its whole batch
-            return [text for node in some for text in untag(ec2, ssm, [node], key)]
-        return [] if error.response["Error"]["Code"] in GONE else [f"{some[0]}: {error}"]
-    return []
+def names_nodes(kind: str, values: list[Any]) -> bool:
+    """Whether targets are what they should be: without any, every node would lose its tag."""
+
+    def named(value: Any) -> bool:
+        return isinstance(value, str) and bool(value)
+
+    def meant(tag: Any) -> bool:
+        found = tag.get("Values") if isinstance(tag, dict) else None
+        return isinstance(found, list) and named(tag.get("Key")) and all(isinstance(v, str) for v in found)
+
+    return bool(values) and all(map(meant if kind == "Tags" else named, values))
 
 
 def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
-    kind, key = events["TargetType"], f"QSConfigName-{events['RingId']}"
+    kind = given(events, "TargetType", r"\*|Tags|ResourceGroup|InstanceIds")
+    key = f"QSConfigName-{given(events, 'RingId', '[a-z0-9]{5}')}"
+    text = given(events, "TargetValues", r"\[[\s\S]*\]")
     if kind == "*":
         return {"Removed": []}  # every node is a target
-    values = events["TargetValues"]
-    values = json.loads(values) if isinstance(values, str) else values
-    ec2, ssm = boto3.client("ec2", config=RETRIES), boto3.client("ssm", config=RETRIES)
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ValueError(
+            f"the document's input TargetValues is no JSON: {error}. Nothing changed."
+        ) from error
+    if not names_nodes(kind, values):
+        raise ValueError(f"TargetType {kind} with TargetValues {values} names no nodes. Nothing changed.")
+    until = time.monotonic() + 480  # seconds; Automation ends the script after 600
+    ec2, ssm = client("ec2"), client("ssm")
     try:
         stale = sorted(nodes(ssm, Tag_Key=[key]) - targets(ssm, kind, values))
-    except ClientError as error:
+    except (BotoCoreError, ClientError) as error:
         raise RuntimeError(
             f"reading nodes with tag {key} and targets failed: {error}. Nothing changed."
         ) from error
-    batches = [[node] for node in stale if node.startswith("mi-")]
-    batches += chunks([node for node in stale if node.startswith("i-")], 250)
-    failed = [text for some in batches for text in untag(ec2, ssm, some, key)]
+    failed = untag(ec2, ssm, stale, key, until)
     if failed:
-        raise RuntimeError(
-            f"removing tag {key} from {len(failed)} of {len(stale)} nodes failed: {'; '.join(failed)}"
-        )
+        raise RuntimeError(f"removing tag {key} from some of {len(stale)} nodes failed: {'; '.join(failed)}")
     return {"Removed": stale}

@@ -3,12 +3,10 @@
 import json
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
+from document import client, code, given
 
 OBJECT = "baseline_overrides.json"
-RETRIES = Config(retries={"mode": "standard", "max_attempts": 10})
 # What a baseline may lack. The agent forwards these nine keys and none may be null.
 EMPTY = {
     "OperatingSystem": "",
@@ -24,10 +22,6 @@ EMPTY = {
 RULE = ("PatchFilterGroup", "ComplianceLevel", "ApproveAfterDays", "ApproveUntilDate", "EnableNonSecurity")
 
 
-def code(error: ClientError) -> str:
-    return error.response["Error"]["Code"]
-
-
 def entry(baseline: dict[str, Any]) -> dict[str, Any]:
     """What the file says of one baseline."""
     made = {key: baseline.get(key, empty) for key, empty in EMPTY.items()}
@@ -40,7 +34,7 @@ def entry(baseline: dict[str, Any]) -> dict[str, Any]:
 
 def read_baselines(baselines: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
     """The entries by operating system, and what is wrong with those that are not there."""
-    ssm = boto3.client("ssm", config=RETRIES)
+    ssm = client("ssm")
     entries, problems = {}, []
     for system, baseline in sorted(baselines.items()):
         try:
@@ -77,7 +71,7 @@ def read_file(s3: Any, bucket: str) -> tuple[Any, str]:
 
 def write_file(bucket: str, content: Any, etag: str) -> bool:
     """False where somebody else wrote since the file was read."""
-    s3 = boto3.client("s3", config=RETRIES)
+    s3 = client("s3")
     header = ("If-Match", etag) if etag else ("If-None-Match", "*")
     # As a header: the boto3 that runs Automation scripts may be too old for these parameters.
     s3.meta.events.register(
@@ -98,7 +92,7 @@ def write_file(bucket: str, content: Any, etag: str) -> bool:
 def sync(bucket: str, systems: list[str], entries: dict[str, Any]) -> bool:
     """Brings the file up to date, keeping the last entry of a baseline that can't be had."""
     for _ in range(2):
-        present, etag = read_file(boto3.client("s3", config=RETRIES), bucket)
+        present, etag = read_file(client("s3"), bucket)
         known = present if isinstance(present, list) else []
         last = {
             each["OperatingSystem"]: each
@@ -117,8 +111,18 @@ def sync(bucket: str, systems: list[str], entries: dict[str, Any]) -> bool:
 
 
 def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
-    bucket, baselines = events["BucketName"], events["Baselines"]
-    baselines = json.loads(baselines) if isinstance(baselines, str) else baselines
+    bucket = given(events, "BucketName", r"[a-z0-9.-]{3,63}")
+    try:
+        baselines = json.loads(given(events, "Baselines", r"\{[\s\S]*\}"))
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"the document's input Baselines is no JSON: {error}. Nothing was written."
+        ) from error
+    if not all(isinstance(each, str) and len(each) >= 20 for each in baselines.values()):
+        raise ValueError(
+            f"the document's input Baselines has something else than ids or ARNs of baselines: {baselines}. "
+            "Nothing was written."
+        )
     if not baselines:
         raise ValueError(f"Baselines names none, so s3://{bucket}/{OBJECT} was left as it is.")
     entries, problems = read_baselines(baselines)

@@ -136,6 +136,27 @@ schedule:
 }
 
 #[test]
+fn more_ous_than_fit_into_the_bucket_policy_are_refused_with_the_arithmetic() {
+    // Each OU is a target of its own, since something excluded is beside them.
+    let tree = |ous: usize| {
+        let lines = (0..ous).map(|number| format!("/Workloads/team-{number}  app-{number}"));
+        organization(
+            &lines.chain(["/Workloads/Suspended".to_owned()]).collect::<Vec<_>>().join("\n"),
+        )
+    };
+
+    assert!(desired(&policy(POLICY), &snapshot(tree(250)), TODAY).is_ok());
+    assert_reads("too_many_ous", &refused(POLICY, &tree(400)).to_string());
+}
+
+#[test]
+fn a_day_that_state_manager_has_no_words_for_is_refused_with_what_to_write() {
+    let text = format!("{POLICY}  install: sun#1 02:00\n  timezone: region\n");
+
+    assert_reads("unsaid_schedule", &refused(&text, &shop()).to_string());
+}
+
+#[test]
 fn a_policy_that_matches_nobody_says_who_was_left_out() {
     let left = edited(POLICY, "[/Workloads]", "[/Left]");
     let suspended = edited(POLICY, "[/Workloads]", "[/Suspended]");

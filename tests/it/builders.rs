@@ -18,7 +18,7 @@ use orgpatch::{
     discover,
     ids::{AccountId, CallAs, Digest, OuId, Region},
     plan::{self, Approved, Consent, Plan, Refusal, Removals},
-    policy::{self, Policy, Problems, Surroundings},
+    policy::{self, AccessLogs, Additions, Policy, Problems, Surroundings},
     report::{Detail, outcome_text, plan_text},
     sim::{SimulatedAws, example_snapshot},
     state::{Account, AccountState, Desired, Observed, Organization, Snapshot, Unit},
@@ -151,8 +151,11 @@ pub(crate) struct Look {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     Kept,
-    Removed,
+    Removed(Additions, AccessLogs),
 }
+
+/// What `destroy` wishes without options.
+pub(crate) const GONE: Wish = Wish::Removed(Additions::TakenBack, AccessLogs::Deleted);
 
 /// A simulated AWS, and the day.
 pub(crate) struct Stage {
@@ -196,7 +199,9 @@ impl Stage {
             let desired = match wish {
                 Wish::Kept => policy::resolve(&policy, surroundings, self.today)
                     .unwrap_or_else(|problems| panic!("{problems}")),
-                Wish::Removed => policy::names(&policy, surroundings),
+                Wish::Removed(additions, logs) => {
+                    policy::removal(&policy, surroundings, additions, logs)
+                }
             };
             let sought = discover::sought(&desired);
             let observed = discover::observe(aws, standing.call_as, &sought).await;
@@ -213,7 +218,7 @@ impl Stage {
 
     /// What `destroy` plans.
     pub(crate) fn removal(&self, policy: &str) -> Plan {
-        self.look(policy, Wish::Removed).plan
+        self.look(policy, GONE).plan
     }
 
     /// Carries out a plan, whatever its guards say.
@@ -318,7 +323,7 @@ pub(crate) fn wanted_stacks(desired: &Desired) -> Stacks {
     let mut add = |account: &AccountId, region: &Region, name: String| {
         stacks.entry(account.clone()).or_default().insert((region.clone(), name));
     };
-    for deployment in desired.rings.iter().filter_map(|ring| ring.deployment.as_ref()) {
+    for deployment in desired.rings.iter().filter_map(|ring| ring.deployment()) {
         for stack in std::iter::once(&deployment.home).chain(deployment.own_stacks.values()) {
             add(&desired.owner.account, &stack.region, stack.name.to_string());
         }

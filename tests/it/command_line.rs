@@ -96,9 +96,14 @@ fn wrong_usage_ends_with_252() {
         &["plan", UTC, "--frobnicate"],
         &["plan", UTC, "--output", "xml"],
         &["apply", UTC, "--allow-removals", "some"],
+        // A variable that nobody has set.
+        &["apply", UTC, "--expect", ""],
+        &["apply", UTC, "--expect", "9df75"],
         &["snapshot"],
         &["snapshot", "--out", "x.json", "--region", "moon"],
         &["destroy", UTC, "--yes", "Not A Name"],
+        &["iam-policy"],
+        &["iam-policy", "--for", "everybody"],
     ] {
         let said = orgpatch(arguments);
 
@@ -106,6 +111,19 @@ fn wrong_usage_ends_with_252() {
         assert!(!said.err.is_empty(), "{arguments:?}");
     }
     assert!(orgpatch(&["aply"]).err.contains("'apply'"));
+}
+
+#[test]
+fn an_iam_policy_is_printed_without_credentials_for_the_partition_of_a_region() {
+    for runner in ["plan", "operator"] {
+        let said = orgpatch(&["iam-policy", "--for", runner, "--region", "us-gov-west-1"]);
+
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+        let policy: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        assert_eq!(policy["Version"], "2012-10-17");
+        assert!(said.out.contains("arn:aws-us-gov:"), "{}", said.out);
+        assert!(!said.out.contains("arn:aws:"), "{}", said.out);
+    }
 }
 
 #[test]
@@ -207,6 +225,21 @@ fn a_plan_with_changes_ends_with_2_where_that_is_asked_for() {
     let said = orgpatch(&["plan", UTC, "--org", &organization, "--detailed-exitcode"]);
 
     assert_eq!(said.code, Some(2));
+}
+
+#[test]
+fn a_plan_says_that_apply_will_refuse_it() {
+    let (folder, org) = recorded();
+    let few = folder.path().join("few.yaml");
+    let text = fs::read_to_string(UTC).unwrap();
+    fs::write(&few, format!("{text}guards: {{ max_changed_accounts: 5 }}\n")).unwrap();
+
+    let said = orgpatch(&["plan", few.to_str().unwrap(), "--org", &org]);
+
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.err.contains("will refuse this"), "{}", said.err);
+    assert!(said.err.contains("raise `guards.max_changed_accounts`"), "{}", said.err);
+    assert!(!orgpatch(&["plan", UTC, "--org", &org]).err.contains("refuse"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use orgpatch::{
     apply::{Event, EventKind, Stop, apply},
     discover,
     plan::Removals,
+    policy::{AccessLogs, Additions},
     sim::{Fault, Pages, Paths, SimulatedAws, When},
     state::Organization,
 };
@@ -14,8 +15,8 @@ use proptest::prelude::*;
 use crate::{
     arbitrary::{any_world, config, seat},
     builders::{
-        Look, Stage, TODAY, Wish, approve, desired, edited, organization, policy, run, snapshot,
-        wanted_stacks, words,
+        GONE, Look, Stage, TODAY, Wish, approve, desired, edited, organization, policy, run,
+        snapshot, wanted_stacks, words,
     },
 };
 
@@ -136,24 +137,30 @@ fn stories() -> Vec<Story> {
     );
     let changed = edited(&edited(POLICY, "01:00", "04:00"), "include", "exclude");
     let rules = format!("{POLICY}baselines: {{ ubuntu: pb-0a1b2c3d4e5f60718 }}\n");
+    let key = "arn:aws:kms:ap-northeast-1:111111111111:key/0a1b2c3d";
+    let encrypted = format!("{POLICY}overrides: {{ encryption: {key} }}\n");
     let kept = |name, before: Option<&str>, policy: &str| Story {
         name,
         before: before.map(str::to_owned),
         wish: Wish::Kept,
         policy: policy.to_owned(),
     };
+    let gone = |name, wish| Story {
+        name,
+        before: Some(POLICY.to_owned()),
+        wish,
+        policy: POLICY.to_owned(),
+    };
     vec![
         kept("first rollout", None, POLICY),
         kept("update", Some(POLICY), &changed),
         kept("other rules", Some(POLICY), &rules),
+        kept("another key", Some(POLICY), &encrypted),
         kept("other targets", Some(POLICY), &moved),
         kept("fewer Regions", Some(POLICY), &edited(POLICY, ", eu-west-1]", "]")),
-        Story {
-            name: "destroy",
-            before: Some(POLICY.to_owned()),
-            wish: Wish::Removed,
-            policy: POLICY.to_owned(),
-        },
+        gone("destroy", GONE),
+        gone("destroy, and keep roles", Wish::Removed(Additions::Left, AccessLogs::Deleted)),
+        gone("destroy, and keep logs", Wish::Removed(Additions::TakenBack, AccessLogs::Kept)),
     ]
 }
 

@@ -30,8 +30,8 @@ fn covered(wanted: &Wanted, seats: &[Seat]) -> BTreeSet<AccountId> {
 fn stack_sets(world: &World, wanted: &Wanted) -> Vec<StackSetSpec> {
     let desired = desired(&policy(&wanted.text()), &snapshot(world.organization()), TODAY);
     let Ok(desired) = desired else { return Vec::new() };
-    let deployments = desired.rings.into_iter().filter_map(|ring| ring.deployment);
-    deployments.flat_map(|deployment| deployment.stack_sets.into_values()).collect()
+    let deployments = desired.rings.iter().filter_map(|ring| ring.deployment());
+    deployments.flat_map(|deployment| deployment.stack_sets.values().cloned()).collect()
 }
 
 /// Whether one OU is above another.

@@ -3,9 +3,14 @@
 use std::{fs, path::Path};
 
 use clap::{Command, CommandFactory as _};
-use orgpatch::{cli::Arguments, plan, policy, sim::example_snapshot};
+use orgpatch::{
+    cli::Arguments,
+    plan, policy,
+    report::{Detail, plan_text},
+    sim::example_snapshot,
+};
 
-use crate::builders::{Stage, TODAY, Wish, desired, words};
+use crate::builders::{Stage, TODAY, Wish, desired, plain, words};
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -68,6 +73,24 @@ fn every_policy_in_the_readme_is_a_good_one() {
         let read = policy::parse("README.md", &text);
         assert!(read.is_ok(), "{}\n{text}", read.unwrap_err());
     }
+}
+
+#[test]
+fn the_plan_in_the_readme_is_that_of_the_policy_in_it() {
+    let readme = read("README.md");
+    let policy = &blocks(&readme, "yaml")[0];
+    let shown = blocks(&readme, "text");
+    let shown = shown.iter().find(|block| block.starts_with("Policy ")).unwrap();
+    let plan = Stage::over(example_snapshot()).plan(policy);
+    let said = plain(&plan_text(&plan, Detail::Folded));
+
+    let mut lines = said.lines();
+    for line in shown.lines().map(|line| line.split('…').next().unwrap_or_default()) {
+        // Lines stand in the same order, and none may be missing unless a `…` says so.
+        assert!(lines.any(|said| said.starts_with(line)), "`{line}` in:\n{said}");
+    }
+    let warnings = |text: &str| text.lines().skip_while(|line| *line != "Warnings").count();
+    assert_eq!(warnings(shown), warnings(&said), "{said}");
 }
 
 #[test]

@@ -3,20 +3,23 @@
 
 mod moves;
 mod policies;
+mod removal;
 mod trouble;
+
+use std::collections::BTreeSet;
 
 use orgpatch::{
     apply::{EventKind, Outcome, StepEnd},
-    ids::CallAs,
+    ids::{AccountId, CallAs},
     plan::{self, Action, BlockReason, Change, Plan, Refusal, Removals, plan},
     report::{Progress, outcome_text},
     sim::example_snapshot,
-    state::{AccountState, Seen, Snapshot, Switch},
+    state::{AccountState, Seen, Snapshot, StackStatus, Switch},
 };
 
 use crate::builders::{
-    Look, MANAGEMENT, Stage, Wish, account_id, approve, assert_reads, edited, organization, ou_id,
-    parsed, plain, snapshot, words,
+    GONE, Look, MANAGEMENT, Stage, Wish, account_id, approve, assert_reads, edited, organization,
+    ou_id, parsed, plain, snapshot, words,
 };
 
 /// A shop: a clean OU, one with something excluded inside, and one that no policy here covers.

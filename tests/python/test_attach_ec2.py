@@ -3,34 +3,14 @@ import json
 import boto3
 import pytest
 
-from conftest import load, refusal
+from conftest import NAMES, arns, load, refusal
 
 script = load("attach_ec2")
 DEFAULT = "AmazonSSMRoleForInstancesQuickSetup"
-ARNS = {
-    "arn:aws:iam::aws:policy/AWSQuickSetupPatchPolicyBaselineAccess",
-    "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",
-}
+ARNS = arns()
 IMAGE = "ami-12c6146b"  # one that moto has
-TAG = {"Key": "QSConfigId-abcde", "Value": "abcde"}
 
-
-@pytest.fixture(autouse=True)
-def managed_policies(calls):
-    """moto knows AWS's managed policies only at a high price: the attachments are kept here."""
-    attached = {}
-
-    def attach(arguments):
-        attached.setdefault(arguments["RoleName"], set()).add(arguments["PolicyArn"])
-        return {}
-
-    def listed(arguments):
-        arns = sorted(attached.get(arguments["RoleName"], ()))
-        return {"AttachedPolicies": [{"PolicyArn": arn} for arn in arns]}
-
-    calls.script("AttachRolePolicy", *[attach] * 50)
-    calls.script("ListAttachedRolePolicies", *[listed] * 50)
-    return attached
+pytestmark = pytest.mark.usefixtures("attached")
 
 
 def trust():
@@ -60,7 +40,8 @@ def run(instance, attach="true", partition="aws"):
 
 
 def tags(role):
-    return boto3.client("iam").get_role(RoleName=role)["Role"].get("Tags", [])
+    found = boto3.client("iam").get_role(RoleName=role)["Role"].get("Tags", [])
+    return {tag["Key"]: tag["Value"] for tag in found}
 
 
 def profile_of(instance):
@@ -68,34 +49,15 @@ def profile_of(instance):
     return found["IamInstanceProfile"]["Arn"].rsplit("/", 1)[-1]
 
 
-def test_a_profile_with_a_role_gets_both_policies_and_the_tag(managed_policies):
-    answer = run(node(profile("web", "web-role")))
-    assert managed_policies == {"web-role": ARNS}
-    assert tags("web-role") == [TAG]
-    assert answer["Role"] == "web-role"
-    assert len(answer["Done"]) == 3
+def test_a_profile_with_a_role_gets_both_policies_and_the_tag(attached):
+    assert run(node(profile("web", "web-role")))["Role"] == "web-role"
+    assert attached == {"web-role": ARNS}
+    assert tags("web-role")["QSConfigId-abcde"] == "abcde"
 
 
-def test_role_and_profile_may_have_a_path_and_different_names(managed_policies):
+def test_role_and_profile_may_have_a_path_and_different_names(attached):
     run(node(profile("web-profile", "other-role", "/team/web/")))
-    assert managed_policies == {"other-role": ARNS}
-
-
-def test_repeating_changes_nothing(calls):
-    instance = node(profile("web", "web-role"))
-    run(instance)
-    calls.made.clear()
-    assert run(instance) == {"Role": "web-role", "Done": []}
-    assert calls.changes() == []
-
-
-def test_only_what_is_missing_is_added(calls, managed_policies):
-    instance = node(profile("web", "web-role"))
-    managed_policies["web-role"] = {"arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"}
-    boto3.client("iam").tag_role(RoleName="web-role", Tags=[TAG])
-    calls.made.clear()
-    run(instance)
-    assert calls.changes() == ["AttachRolePolicy"]
+    assert attached == {"other-role": ARNS}
 
 
 def test_a_tag_of_another_ring_is_left_and_does_not_count():
@@ -103,55 +65,35 @@ def test_a_tag_of_another_ring_is_left_and_does_not_count():
     other = {"Key": "QSConfigId-zzzzz", "Value": "zzzzz"}
     boto3.client("iam").tag_role(RoleName="web-role", Tags=[other])
     run(instance)
-    assert sorted(each["Key"] for each in tags("web-role")) == ["QSConfigId-abcde", "QSConfigId-zzzzz"]
+    assert tags("web-role").items() > {"QSConfigId-abcde": "abcde", "QSConfigId-zzzzz": "zzzzz"}.items()
 
 
-def test_policies_are_those_of_the_partition(managed_policies):
+def test_policies_are_those_of_the_partition(attached):
     run(node(profile("web", "web-role")), partition="aws-us-gov")
-    assert {arn.split(":")[1] for arn in managed_policies["web-role"]} == {"aws-us-gov"}
-
-
-def test_where_attaching_is_not_allowed_the_error_names_role_policies_and_tag(calls):
-    instance = node(profile("web", "web-role"))
-    calls.made.clear()
-    with pytest.raises(RuntimeError) as error:
-        run(instance, attach="false")
-    for part in (instance, "role web-role", *ARNS, "QSConfigId-abcde=abcde", "Done before: nothing"):
-        assert part in str(error.value)
-    assert calls.changes() == []
-
-
-def test_where_attaching_is_not_allowed_and_nothing_is_missing_all_is_well(calls):
-    instance = node(profile("web", "web-role"))
-    run(instance)
-    calls.made.clear()
-    assert run(instance, attach="false") == {"Role": "web-role", "Done": []}
-    assert calls.changes() == []
-
-
-def test_where_attaching_is_not_allowed_only_what_is_missing_is_named(managed_policies):
-    instance = node(profile("web", "web-role"))
-    managed_policies["web-role"] = set(ARNS)
-    with pytest.raises(RuntimeError, match="lacks tag QSConfigId-abcde=abcde, and"):
-        run(instance, attach="false")
-
-
-def test_quick_setups_own_role_may_always_be_completed(managed_policies):
-    run(node(profile("web", DEFAULT)), attach="false")
-    assert managed_policies == {DEFAULT: ARNS}
+    assert {arn.split(":")[1] for arn in attached["web-role"]} == {"aws-us-gov"}
 
 
 @pytest.mark.parametrize("attach", ["true", "false"])
-def test_a_node_without_a_profile_gets_the_default_one(managed_policies, attach):
+def test_a_node_without_a_profile_gets_the_default_one(attached, attach):
     instance = node()
     answer = run(instance, attach=attach)
     assert profile_of(instance) == DEFAULT
-    assert managed_policies == {DEFAULT: ARNS}
-    assert tags(DEFAULT) == [TAG]
+    assert attached == {DEFAULT: ARNS}
+    assert tags(DEFAULT)["QSConfigId-abcde"] == "abcde"
     role = boto3.client("iam").get_role(RoleName=DEFAULT)["Role"]
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "ec2.amazonaws.com"}
-    assert answer["Role"] == DEFAULT
-    assert len(answer["Done"]) == 7
+    assert role["Description"] == "EC2 role for SSM for Quick-Setup"
+    assert answer == {
+        "Role": DEFAULT,
+        "Done": [
+            f"created role {DEFAULT}",
+            f"gave role {DEFAULT} tag QSConfigId-abcde=abcde",
+            *(f"gave role {DEFAULT} policy arn:aws:iam::aws:policy/{name}" for name in NAMES),
+            f"created instance profile {DEFAULT}",
+            f"added the role to instance profile {DEFAULT}",
+            f"associated instance profile {DEFAULT}",
+        ],
+    }
 
 
 def test_the_second_node_without_a_profile_uses_what_is_there(calls):
@@ -201,7 +143,7 @@ def test_waiting_ends_and_says_what_was_done_before(calls, pauses):
     assert sum(pauses) == 60
 
 
-def test_a_profile_that_somebody_else_associates_meanwhile_is_completed(calls, managed_policies):
+def test_a_profile_that_somebody_else_associates_meanwhile_is_completed(calls, attached):
     name = profile("late", "late-role")
     instance = node()
 
@@ -214,7 +156,7 @@ def test_a_profile_that_somebody_else_associates_meanwhile_is_completed(calls, m
 
     calls.script("AssociateIamInstanceProfile", meanwhile)
     assert run(instance)["Role"] == "late-role"
-    assert managed_policies["late-role"] == ARNS
+    assert attached["late-role"] == ARNS
 
 
 def test_a_profile_that_is_still_being_associated_is_reported(calls):
@@ -236,34 +178,6 @@ def test_two_runs_that_make_the_default_role_at_once_both_succeed(calls):
 def test_a_profile_without_a_role_is_reported():
     with pytest.raises(RuntimeError, match="instance profile empty has no role"):
         run(node(profile("empty", None)))
-
-
-def test_a_role_that_is_full_is_reported_with_what_to_do(calls, managed_policies):
-    calls.script(
-        "AttachRolePolicy", lambda _: managed_policies.update(x=set()) or {}, refusal("LimitExceeded")
-    )
-    with pytest.raises(RuntimeError) as error:
-        run(node(profile("web", "web-role")))
-    assert "10 managed policies a role" in str(error.value)
-    assert "giving role web-role policy arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore" in str(
-        error.value
-    )
-    assert "Done before: gave role web-role policy" in str(error.value)
-
-
-def test_where_looking_is_forbidden_all_is_given(calls, managed_policies):
-    instance = node(profile("web", "web-role"))
-    calls.script("ListAttachedRolePolicies", refusal("AccessDenied"))
-    calls.script("GetRole", refusal("AccessDenied"))
-    run(instance)
-    assert managed_policies == {"web-role": ARNS}
-
-
-def test_where_looking_and_attaching_are_forbidden_it_is_not_passed_over(calls):
-    instance = node(profile("web", "web-role"))
-    calls.script("ListAttachedRolePolicies", refusal("AccessDenied"))
-    with pytest.raises(RuntimeError, match="reading policies and tags of role web-role failed"):
-        run(instance, attach="false")
 
 
 def test_a_node_that_is_unknown_is_reported():

@@ -1,6 +1,8 @@
 import json
+import types
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from conftest import load, refusal
 
@@ -152,7 +154,7 @@ def test_what_failed_is_named_after_the_rest_was_done(calls):
     Inventory(calls, {"i-1": named(), "mi-2": named(), "mi-3": named()})
     calls.script("RemoveTagsFromResource", refusal("AccessDeniedException"), {})
     with pytest.raises(
-        RuntimeError, match=rf"removing tag {KEY} from 1 of 3 nodes failed: mi-2: .*AccessDenied"
+        RuntimeError, match=rf"removing tag {KEY} from some of 3 nodes failed: mi-2: .*AccessDenied"
     ):
         run("InstanceIds", '["i-5"]')
     assert removed(calls) == ["i-1", "mi-2", "mi-3"]
@@ -166,15 +168,69 @@ def test_an_error_while_reading_changes_nothing(calls):
     assert calls.changes() == []
 
 
-@pytest.mark.parametrize(("kind", "values"), [("Tags", "[]"), ("InstanceIds", "[]"), ("Everything", '["a"]')])
-def test_targets_that_name_no_nodes_are_refused_rather_than_untagging_all(calls, kind, values):
-    Inventory(calls, {"i-1": named()})
-    with pytest.raises(ValueError, match="names no nodes"):
-        run(kind, values)
-    assert calls.changes() == []
+def test_where_a_batch_fails_it_is_one_text_and_not_tried_node_by_node(calls):
+    """It would fail 250 times more."""
+    Inventory(calls, {f"i-{number:04}": named() for number in range(300)})
+    calls.script("DeleteTags", refusal("UnauthorizedOperation"), {})
+    with pytest.raises(RuntimeError) as error:
+        run("InstanceIds", '["i-9999"]')
+    assert str(error.value).startswith(
+        f"removing tag {KEY} from some of 300 nodes failed: i-0000 and 249 more: "
+    )
+    assert [len(each["Resources"]) for each in calls.of("DeleteTags")] == [250, 50]
 
 
-def test_targets_may_come_already_parsed(calls):
-    Inventory(calls, {"i-1": named(), "i-2": named()})
-    run("InstanceIds", ["i-1"])
-    assert removed(calls) == ["i-2"]
+def test_where_aws_does_not_answer_the_node_is_named_and_the_others_lose_theirs(calls):
+    Inventory(calls, {"i-1": named(), "mi-2": named(), "mi-3": named()})
+    offline = EndpointConnectionError(endpoint_url="https://aws.example")
+    calls.script("RemoveTagsFromResource", offline, {})
+    with pytest.raises(RuntimeError, match=f"some of 3 nodes failed: mi-2: {offline}"):
+        run("InstanceIds", '["i-5"]')
+    assert removed(calls) == ["i-1", "mi-2", "mi-3"]
+
+
+def test_in_a_batch_that_is_split_each_node_that_fails_is_named(calls):
+    Inventory(calls, {"i-1": named(), "i-2": named(), "i-3": named()})
+    gone = refusal("InvalidInstanceID.NotFound")
+    calls.script("DeleteTags", gone, gone, refusal("UnauthorizedOperation"), {})
+    with pytest.raises(RuntimeError, match=r"some of 3 nodes failed: i-2: .*Unauthorized[^;]*$"):
+        run("InstanceIds", '["i-5"]')
+    assert [each["Resources"] for each in calls.of("DeleteTags")][1:] == [["i-1"], ["i-2"], ["i-3"]]
+
+
+def test_after_eight_minutes_the_nodes_that_are_left_are_named_and_counted(calls, monkeypatch):
+    """Automation ends the script after ten, and nobody would know why."""
+    now = types.SimpleNamespace(monotonic=lambda: now.seconds, seconds=0)
+    for module in (script, load("node_tags")):
+        monkeypatch.setattr(module, "time", now)
+    Inventory(calls, {"mi-1": named(), "mi-2": named(), "i-3": named()})
+
+    def slowly(_):
+        now.seconds += 300
+        return {}
+
+    calls.script("RemoveTagsFromResource", slowly, slowly)
+    with pytest.raises(RuntimeError) as error:
+        run("InstanceIds", '["i-5"]')
+    assert str(error.value) == (
+        f"removing tag {KEY} from some of 3 nodes failed: i-3 and those after it, 1 in all: the time was up; "
+        "run it again"
+    )
+    assert calls.of("DeleteTags") == []
+
+
+def test_a_batch_that_is_split_does_not_outlast_the_time(calls, monkeypatch):
+    now = types.SimpleNamespace(monotonic=lambda: now.seconds, seconds=0)
+    for module in (script, load("node_tags")):
+        monkeypatch.setattr(module, "time", now)
+    Inventory(calls, {f"i-{number}": named() for number in range(9)})
+
+    def slowly(arguments):
+        now.seconds += 200
+        if len(arguments["Resources"]) > 1:
+            raise refusal("InvalidInstanceID.NotFound")
+        return {}
+
+    calls.script("DeleteTags", *[slowly] * 10)
+    with pytest.raises(RuntimeError, match=r"i-2 and those after it, 7 in all: the time was up"):
+        run("InstanceIds", '["i-99"]')

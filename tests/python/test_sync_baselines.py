@@ -2,6 +2,7 @@ import json
 
 import boto3
 import pytest
+from moto.ssm.responses import SimpleSystemManagerResponse
 
 from conftest import load, refusal
 
@@ -50,9 +51,15 @@ def baseline(system, **more):
     }
 
 
-def run(calls, answers, parsed=False):
+def id_of(system):
+    """As long as the id of a baseline is."""
+    return f"pb-{system.lower():0>17}"
+
+
+def run(calls, answers):
     """Runs it for baselines by operating system, each with what AWS answers."""
-    for_ids = {f"pb-{system.lower()}": answer for system, answer in answers.items()}
+    named = {system: id_of(system) for system in answers}
+    for_ids = {named[system]: answer for system, answer in answers.items()}
 
     def answer(arguments):
         found = for_ids[arguments["BaselineId"]]
@@ -61,8 +68,7 @@ def run(calls, answers, parsed=False):
         return found
 
     calls.script("GetPatchBaseline", *[answer] * len(answers))
-    named = {system: f"pb-{system.lower()}" for system in answers}
-    return script.handler({"BucketName": BUCKET, "Baselines": named if parsed else json.dumps(named)}, None)
+    return script.handler({"BucketName": BUCKET, "Baselines": json.dumps(named)}, None)
 
 
 def text():
@@ -70,8 +76,9 @@ def text():
 
 
 def put(content):
-    body = content if isinstance(content, str) else json.dumps(content)
-    boto3.client("s3").put_object(Bucket=BUCKET, Key="baseline_overrides.json", Body=body.encode())
+    text = content if isinstance(content, str | bytes) else json.dumps(content)
+    body = text.encode() if isinstance(text, str) else text
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="baseline_overrides.json", Body=body)
 
 
 def versions():
@@ -156,7 +163,9 @@ def test_an_operating_system_that_is_no_longer_named_goes(calls):
 def test_a_vanished_baseline_keeps_its_last_entry_and_the_execution_fails(calls):
     run(calls, {"UBUNTU": baseline("UBUNTU", ApprovedPatches=["a"]), "SUSE": baseline("SUSE")})
     changed = baseline("SUSE", ApprovedPatches=["b"])
-    with pytest.raises(RuntimeError, match=r"UBUNTU: baseline pb-ubuntu no longer exists.*file was written"):
+    with pytest.raises(
+        RuntimeError, match=r"UBUNTU: baseline pb-0+ubuntu no longer exists.*file was written"
+    ):
         run(calls, {"UBUNTU": GONE, "SUSE": changed})
     content = {each["OperatingSystem"]: each["ApprovedPatches"] for each in json.loads(text())}
     assert content == {"SUSE": ["b"], "UBUNTU": ["a"]}
@@ -165,7 +174,7 @@ def test_a_vanished_baseline_keeps_its_last_entry_and_the_execution_fails(calls)
 def test_a_vanished_baseline_fails_every_time_without_writing_again(calls):
     run(calls, {"UBUNTU": baseline("UBUNTU")})
     for _ in range(2):
-        with pytest.raises(RuntimeError, match=r"pb-ubuntu no longer exists.*file was up to date"):
+        with pytest.raises(RuntimeError, match=r"pb-0+ubuntu no longer exists.*file was up to date"):
             run(calls, {"UBUNTU": GONE})
     assert versions() == 1
 
@@ -177,12 +186,14 @@ def test_a_vanished_baseline_that_was_never_written_is_left_out(calls):
 
 
 def test_a_baseline_of_another_operating_system_does_not_get_in(calls):
-    with pytest.raises(RuntimeError, match="UBUNTU: baseline pb-ubuntu is for WINDOWS"):
+    with pytest.raises(RuntimeError, match=r"UBUNTU: baseline pb-0+ubuntu is for WINDOWS"):
         run(calls, {"UBUNTU": baseline("WINDOWS"), "SUSE": baseline("SUSE")})
     assert [each["OperatingSystem"] for each in json.loads(text())] == ["SUSE"]
 
 
-@pytest.mark.parametrize("broken", ["not JSON", '{"OperatingSystem": "UBUNTU"}', '["UBUNTU", {}]'])
+@pytest.mark.parametrize(
+    "broken", ["not JSON", "", "null", '{"OperatingSystem": "UBUNTU"}', '["UBUNTU", {}]', b"\xff\xfe\x00"]
+)
 def test_a_broken_file_is_replaced(calls, broken):
     put(broken)
     assert run(calls, {"UBUNTU": baseline("UBUNTU")})["Written"] is True
@@ -193,7 +204,7 @@ def test_the_first_write_is_only_for_where_there_is_none(calls):
     """Somebody else writes between reading and writing: it is read again, and not overwritten unseen."""
     other = [{"OperatingSystem": "UBUNTU", "ApprovedPatches": ["theirs"]}]
     calls.script("PutObject", lambda _: put(other), None)
-    with pytest.raises(RuntimeError, match="pb-ubuntu no longer exists"):
+    with pytest.raises(RuntimeError, match=r"pb-0+ubuntu no longer exists"):
         run(calls, {"UBUNTU": GONE, "SUSE": baseline("SUSE")})
     content = {each["OperatingSystem"]: each["ApprovedPatches"] for each in json.loads(text())}
     assert content == {"SUSE": [], "UBUNTU": ["theirs"]}
@@ -203,7 +214,7 @@ def test_a_write_between_reading_and_writing_is_not_overwritten_unseen(calls):
     run(calls, {"UBUNTU": baseline("UBUNTU", ApprovedPatches=["first"])})
     other = [{"OperatingSystem": "UBUNTU", "ApprovedPatches": ["theirs"]}]
     calls.script("PutObject", lambda _: put(other), None)
-    with pytest.raises(RuntimeError, match="pb-ubuntu no longer exists"):
+    with pytest.raises(RuntimeError, match=r"pb-0+ubuntu no longer exists"):
         run(calls, {"UBUNTU": GONE, "SUSE": baseline("SUSE")})
     assert json.loads(text())[1]["ApprovedPatches"] == ["theirs"]
 
@@ -224,7 +235,7 @@ def test_a_write_that_is_refused_twice_fails(calls):
 
 def test_another_error_of_a_baseline_writes_nothing(calls):
     with pytest.raises(
-        RuntimeError, match=r"reading baseline pb-ubuntu of UBUNTU failed.*Nothing was written"
+        RuntimeError, match=r"reading baseline pb-0+ubuntu of UBUNTU failed.*Nothing was written"
     ):
         run(calls, {"SUSE": baseline("SUSE"), "UBUNTU": refusal("InternalServerError")})
     assert versions() == 0
@@ -246,12 +257,92 @@ def test_no_baselines_at_all_leave_the_file_as_it_is(calls):
     assert versions() == 1
 
 
-def test_baselines_may_come_already_parsed(calls):
-    assert run(calls, {"UBUNTU": baseline("UBUNTU")}, parsed=True)["OperatingSystems"] == ["UBUNTU"]
+@pytest.fixture
+def writes(monkeypatch):
+    """The requests that write the file, as they go out."""
+    session, requests = boto3.Session(), []
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    session.events.register("before-send.s3.PutObject", lambda request, **_: requests.append(request))
+    return requests
 
 
-def test_throttling_is_survived_by_ten_tries_more():
-    assert boto3.client("ssm", config=script.RETRIES).meta.config.retries == {
-        "mode": "standard",
-        "total_max_attempts": 11,
-    }
+def test_the_first_write_says_that_there_must_be_no_file(calls, writes):
+    run(calls, {"UBUNTU": baseline("UBUNTU")})
+    (request,) = writes
+    assert (request.headers["If-None-Match"], request.headers.get("If-Match")) == (b"*", None)
+
+
+def test_a_later_write_says_which_file_it_replaces(calls, writes, bucket):
+    put([])
+    etag = bucket.head_object(Bucket=BUCKET, Key="baseline_overrides.json")["ETag"]
+    writes.clear()
+    run(calls, {"UBUNTU": baseline("UBUNTU")})
+    (request,) = writes
+    assert (request.headers["If-Match"], request.headers.get("If-None-Match")) == (etag.encode(), None)
+
+
+def test_the_second_try_says_which_file_it_has_read_meanwhile(calls, writes):
+    put([])
+    writes.clear()
+    calls.script("PutObject", lambda _: put("[1]"), None)
+    run(calls, {"UBUNTU": baseline("UBUNTU")})
+    theirs, first, second = (request.headers.get("If-Match") for request in writes)
+    assert theirs is None
+    assert first != second
+
+
+def test_access_denied_in_the_middle_writes_nothing(calls):
+    run(calls, {"UBUNTU": baseline("UBUNTU")})
+    changed = {"SUSE": baseline("SUSE"), "UBUNTU": refusal("AccessDeniedException"), "WINDOWS": GONE}
+    with pytest.raises(
+        RuntimeError,
+        match=r"reading baseline pb-0+ubuntu of UBUNTU failed.*AccessDenied.*Nothing was written",
+    ):
+        run(calls, changed)
+    assert versions() == 1
+
+
+def test_a_baseline_of_aws_is_asked_for_by_its_arn(calls):
+    arn = "arn:aws:ssm:eu-west-1:486716784251:patchbaseline/pb-0123456789abcdef0"
+    calls.script("GetPatchBaseline", baseline("UBUNTU"))
+    script.handler({"BucketName": BUCKET, "Baselines": json.dumps({"UBUNTU": arn})}, None)
+    assert calls.of("GetPatchBaseline") == [{"BaselineId": arn}]
+
+
+@pytest.fixture
+def throttled(monkeypatch):
+    """Refuses to read a baseline some times, and counts how often that is tried."""
+    left, tries = [], []
+
+    def answer(_):
+        tries.append(1)
+        if len(tries) <= left[0]:
+            return '{"__type": "ThrottlingException", "message": "Rate exceeded"}', {"status": 400}
+        return '{"OperatingSystem": "UBUNTU"}', {"status": 200}
+
+    monkeypatch.setattr(SimpleSystemManagerResponse, "get_patch_baseline", answer, raising=False)
+
+    def run_throttled(times):
+        left.append(times)
+        events = {"BucketName": BUCKET, "Baselines": '{"UBUNTU": "pb-0123456789abcdef0"}'}
+        return script.handler(events, None)["Written"]
+
+    return run_throttled, tries
+
+
+def test_throttling_is_survived(throttled, pauses):
+    run_throttled, tries = throttled
+    assert run_throttled(10) is True
+    assert (len(tries), len(pauses)) == (11, 10)
+
+
+def test_throttling_without_end_fails_after_ten_tries_more(throttled):
+    run_throttled, tries = throttled
+    with pytest.raises(RuntimeError, match=r"reading baseline pb-\w+ of UBUNTU failed.*Rate exceeded"):
+        run_throttled(99)
+    assert (len(tries), versions()) == (11, 0)
+
+
+def test_what_was_written_is_said(calls):
+    answer = run(calls, {"WINDOWS": baseline("WINDOWS"), "DEBIAN": baseline("DEBIAN")})
+    assert answer == {"Written": True, "OperatingSystems": ["DEBIAN", "WINDOWS"]}

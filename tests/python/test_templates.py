@@ -1,90 +1,126 @@
-"""The templates: as they stand and, with ORGPATCH_RENDERED=folder, as orgpatch renders them."""
+"""The templates: as they stand, with the scripts in them, and (in ORGPATCH_RENDERED) as they are sent."""
 
 import ast
 import json
-import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
-from cfnlint import lint
+from cfnlint.config import ConfigMixIn
+from cfnlint.decode.decode import decode_str
+from cfnlint.helpers import REGION_PRIMARY, REGIONS
+from cfnlint.runner import Runner
 
-TEMPLATES = pathlib.Path(__file__).parents[2] / "templates"
-PLAIN = sorted(TEMPLATES.glob("*.yaml"))
-FOLDER = os.environ.get("ORGPATCH_RENDERED")
-RENDERED = sorted(pathlib.Path(FOLDER).rglob("*.template.json")) if FOLDER else []
+from rendered import (
+    ACCOUNT,
+    FOLDER,
+    NAMES,
+    RING,
+    SCRIPTS,
+    TEMPLATES,
+    beside,
+    fill,
+    filled,
+    included,
+    policies,
+    resolved,
+    resources,
+    template,
+)
+
+PLAIN = [TEMPLATES / f"{name}.yaml" for name in NAMES]
+# Of stacks with the same template, one.
+RENDERED = {
+    path.read_text(): path for path in pathlib.Path(FOLDER or "none").rglob("*.template.json")
+}.values()
+RENDERED = sorted(RENDERED)
 LIMIT = 51_200  # bytes of a template that is sent with the call
-LONGEST = "ap-southeast-1", "111122223333", "abcde"  # Region, account, ring id
-
-
-def fill(value):
-    if isinstance(value, dict):
-        return {key: fill(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [fill(each) for each in value]
-    if isinstance(value, str) and value.startswith("file:"):
-        return (TEMPLATES / value.removeprefix("file:")).read_text()
-    return value
-
-
-def template(name):
-    return yaml.safe_load((TEMPLATES / f"{name}.yaml").read_text())
-
-
-def filled(name):
-    made = fill(template(name))
-    if name == "patching":
-        schedule = {"Install": "cron(30 23 ? * TUE#3 *)", "Scan": "cron(30 16 * * ? *)"}
-        made["Mappings"]["Schedules"] = {f"ap-southeast-{number}": schedule for number in range(1, 41)}
-    return made
-
-
-def resources(name, kind):
-    return {
-        logical: each["Properties"]
-        for logical, each in template(name)["Resources"].items()
-        if each["Type"] == f"AWS::{kind}"
-    }
-
-
-def walk(value):
-    yield value
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for each in children:
-        yield from walk(each)
-
-
-def subbed(value, region, account, ring):
-    """A name as CloudFormation makes it."""
-    text, more = (value["Fn::Sub"], {}) if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"]
-    known = {"AWS::Region": region, "AWS::AccountId": account, "RingId": ring} | dict.fromkeys(more, "0a1b")
-    return re.sub(r"\$\{([^}]+)\}", lambda found: known[found[1]], text)
+DOCUMENT_LIMIT = 64 * 1024  # bytes of a Systems Manager document
+ENTRIES = {
+    "add_remove_tag",
+    "attach_ec2",
+    "attach_hybrid",
+    "remediate_name_tags",
+    "sync_baselines",
+    "take_back",
+}
+MODULES = {"document", "node_tags", "policies", "role", "run"}
 
 
 def steps():
-    """Every step with a script: its file and what it is given."""
-    for path in PLAIN:
-        for document in resources(path.stem, "SSM::Document").values():
-            for step in document["Content"]["mainSteps"]:
-                yield pytest.param(
-                    step["inputs"], document["Content"]["parameters"], id=step["inputs"]["Script"]
-                )
+    """Every step with a script: what it is given, and the document's parameters."""
+    for name in NAMES:
+        for document in resources(name, "SSM::Document").values():
+            (step,) = document["Content"]["mainSteps"]
+            inputs = step["inputs"]
+            yield pytest.param(
+                inputs, document["Content"]["parameters"], id=pathlib.Path(inputs["Script"]).stem
+            )
+
+
+@pytest.fixture(scope="module")
+def linter():
+    """One for all templates: reading its rules takes as long as a template does."""
+    return Runner(ConfigMixIn(regions=[REGION_PRIMARY]))
+
+
+def findings(linter, text):
+    made, errors = decode_str(text)
+    return [str(each) for each in errors or linter.validate_template(made)]
 
 
 @pytest.mark.parametrize("path", PLAIN + RENDERED, ids=lambda path: path.name)
-def test_cfn_lint_finds_nothing(path):
-    assert [str(finding) for finding in lint(path.read_text())] == []
+def test_cfn_lint_finds_nothing(linter, path):
+    assert findings(linter, path.read_text()) == []
 
 
-@pytest.mark.parametrize("name", ["patching", "home"])
-def test_cfn_lint_finds_nothing_with_the_scripts_in_it(name):
-    assert [str(finding) for finding in lint(json.dumps(filled(name), indent=2))] == []
+@pytest.mark.parametrize("name", NAMES)
+def test_cfn_lint_finds_nothing_with_the_scripts_in_it(linter, name):
+    assert findings(linter, json.dumps(filled(name), indent=2)) == []
 
 
-@pytest.mark.parametrize("name", ["patching", "home"])
-def test_the_filled_template_may_be_sent_with_the_call(name):
-    assert len(json.dumps(filled(name), indent=2, ensure_ascii=False).encode()) < LIMIT
+def test_cfn_lint_would_find_something_each_time(linter):
+    made = template("home")
+    made["Resources"]["OverrideBucket"]["Properties"]["BucketNames"] = "one too many"
+    for _ in range(2):
+        (found,) = findings(linter, json.dumps(made))
+        assert "'BucketNames' was unexpected" in found
+    assert findings(linter, "Resources: [") != []
+
+
+def size(template):
+    return len(json.dumps(template, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def of_regions(count):
+    """The patching template for so many Regions, each with schedules as long as they get."""
+    return filled("patching", [f"ap-southeast-{number}" for number in range(1, count + 1)])
+
+
+def test_the_filled_template_may_be_sent_with_the_call():
+    assert all(size(filled(name)) < LIMIT for name in NAMES)
+
+
+def test_so_may_that_of_45_regions_where_none_uses_offsets_or_calendars():
+    made = of_regions(45)
+    for entry in made["Mappings"]["Schedules"].values():
+        for unused in ("ScanOffset", "InstallOffset", "HasCalendars", "Calendars"):
+            del entry[unused]  # orgpatch leaves it out
+    assert size(made) < LIMIT
+
+
+def test_so_may_that_of_17_regions_where_all_use_offsets_and_calendars():
+    """As many as are enabled in a new account."""
+    assert size(of_regions(17)) < LIMIT
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_document_is_no_larger_than_systems_manager_takes(name):
+    for document in resources(name, "SSM::Document").values():
+        assert len(json.dumps(fill(document["Content"])).encode()) < DOCUMENT_LIMIT
 
 
 @pytest.mark.parametrize("path", RENDERED, ids=lambda path: path.name)
@@ -95,8 +131,28 @@ def test_a_rendered_template_is_complete_and_may_be_sent_with_the_call(path):
     assert "RINGID" not in text
 
 
+def test_a_rendered_template_has_the_scripts_as_they_are_put_in_here():
+    """So what is tested here is what orgpatch sends. How many empty lines stand between does not matter."""
+    lines = {name: [line for line in included(name).splitlines() if line] for name in ENTRIES}
+    for stack in (stack for stacks in policies().values() for stack in stacks):
+        for each in stack.template["Resources"].values():
+            if each["Type"] == "AWS::SSM::Document":
+                (step,) = each["Properties"]["Content"]["mainSteps"]
+                text = step["inputs"]["Script"]
+                assert [line for line in text.splitlines() if line] in lines.values(), stack.name
+
+
 def test_the_folder_of_rendered_templates_has_some():
     assert RENDERED or not FOLDER
+
+
+def test_every_template_is_tested():
+    found = [
+        path.stem
+        for path in TEMPLATES.glob("*.yaml")
+        if "AWSTemplateFormatVersion" in yaml.safe_load(path.read_text())
+    ]
+    assert sorted(found) == NAMES
 
 
 @pytest.mark.parametrize("path", PLAIN, ids=lambda path: path.name)
@@ -110,6 +166,11 @@ def test_a_template_is_plain_yaml_for_any_partition(path):
     assert all(each["Type"] != "AWS::CloudFormation::Stack" for each in made["Resources"].values())
 
 
+@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
+def test_a_script_is_for_any_partition(path):
+    assert "arn:aws:" not in path.read_text()
+
+
 @pytest.mark.parametrize("path", PLAIN, ids=lambda path: path.name)
 def test_every_parameter_is_a_described_and_checked_string(path):
     for name, parameter in template(path.stem)["Parameters"].items():
@@ -118,15 +179,75 @@ def test_every_parameter_is_a_described_and_checked_string(path):
         assert {"AllowedValues", "AllowedPattern", "MaxLength"} & set(parameter), name
 
 
+# ---- scripts in documents ----------------------------------------------------------------------------------
+
+
+def test_every_script_is_used_once_and_every_module_by_one_of_them():
+    used = [pathlib.PurePath(step.values[0]["Script"]).stem for step in steps()]
+    assert sorted(used) == sorted(ENTRIES)
+    assert {path.stem for path in SCRIPTS.glob("*.py")} == ENTRIES | MODULES
+    imported = re.findall(r"^from (\w+) import", "".join(p.read_text() for p in SCRIPTS.glob("*.py")), re.M)
+    assert set(imported) >= MODULES
+
+
+@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_script_imports_from_beside_it_is_one_line_that_orgpatch_finds(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            assert not any(beside(name.name) for name in node.names)
+        if isinstance(node, ast.ImportFrom) and beside(node.module):
+            assert (node.col_offset, node.lineno) == (0, node.end_lineno)
+            assert not any(name.asname for name in node.names)
+
+
+@pytest.mark.parametrize("script", sorted(ENTRIES))
+def test_a_script_with_its_modules_before_it_is_whole(script):
+    """No name is missing, and none hides another module's."""
+    # Two modules may import the same.
+    rules = ["--select=F", "--ignore=F811"]
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", *rules, "-"]
+    found = subprocess.run(command, input=included(script), capture_output=True, text=True)  # noqa: S603
+    assert (found.stdout.strip(), found.returncode) == ("All checks passed!", 0)
+    names = [
+        name
+        for node in ast.parse(included(script)).body
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.name] if hasattr(node, "name") else [at.id for at in getattr(node, "targets", ())])
+    ]
+    assert len(names) == len(set(names))
+    assert not re.search(rf"^from ({'|'.join(MODULES)}) import", included(script), re.MULTILINE)
+
+
+@pytest.mark.parametrize("script", sorted(ENTRIES))
+def test_a_script_with_its_modules_before_it_runs_where_there_is_no_folder(script, monkeypatch):
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(SCRIPTS)])
+    for module in MODULES | ENTRIES:
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    names = {}
+    exec(compile(included(script), script, "exec"), names)  # noqa: S102
+    with pytest.raises(ValueError, match="the document's input"):
+        names["handler"]({}, None)
+
+
+@pytest.mark.parametrize("script", sorted(ENTRIES))
+def test_a_module_stands_once_and_before_what_uses_it(script):
+    text = included(script)
+    assert text.count("RETRIES = ") == 1
+    assert text.index("RETRIES = ") < text.index("def handler(")
+
+
 @pytest.mark.parametrize(("inputs", "parameters"), list(steps()))
 def test_a_script_reads_just_what_its_document_gives(inputs, parameters):
     tree = ast.parse(fill(inputs["Script"]))
     read = {
-        node.slice.value
+        node.args[1].value
         for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "events"
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "given"
     }
     assert read == set(inputs["InputPayload"])
+    events = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "events"]
+    # Each is an argument of `given`, and one stands in it.
+    assert len(events) == len(read) + 1
     used = {
         found
         for each in inputs["InputPayload"].values()
@@ -143,94 +264,6 @@ def test_a_script_has_nothing_that_automation_would_replace(inputs, parameters):
     assert "{{" not in fill(inputs["Script"])
 
 
-def test_every_script_is_used_once():
-    used = [step.values[0]["Script"] for step in steps()]
-    assert sorted(used) == sorted(f"file:scripts/{path.name}" for path in TEMPLATES.glob("scripts/*.py"))
-
-
-@pytest.mark.parametrize("path", PLAIN, ids=lambda path: path.name)
-def test_names_keep_within_their_limits(path):
-    for kind, key, limit in [
-        ("IAM::Role", "RoleName", 64),
-        ("S3::Bucket", "BucketName", 63),
-        ("SSM::Document", "Name", 128),
-        ("SSM::Association", "AssociationName", 128),
-    ]:
-        for properties in resources(path.stem, kind).values():
-            name = subbed(properties[key], *LONGEST)
-            assert len(name) <= limit
-            assert not name.lower().startswith("aws") or kind != "SSM::Document"
-
-
-def test_names_are_those_that_agents_and_managed_policies_know():
-    region, account, ring = LONGEST
-    names = set()
-    for path in PLAIN:
-        for kind, key in [
-            ("IAM::Role", "RoleName"),
-            ("S3::Bucket", "BucketName"),
-            ("SSM::Document", "Name"),
-            ("SSM::Association", "AssociationName"),
-        ]:
-            names |= {subbed(each[key], *LONGEST) for each in resources(path.stem, kind).values()}
-    associations = [
-        "AttachIAMToEc2Instance",
-        "AttachIAMToHybridInstance",
-        "AddRemoveNameTag",
-        "NameTagRemediation",
-        "EnableExplorer",
-        "BaselineRemediation",
-        "ScanForPatches",
-        "InstallPatches",
-    ]
-    assert names == {
-        *(f"AWS-QuickSetup-PatchPolicy-{what}-{ring}" for what in associations),
-        f"AWS-QuickSetup-AutomationRole-V2-{region}-{ring}",
-        f"AWS-QuickSetup-EnableExplorer-V2-{region}-{ring}",
-        f"AWS-QuickSetup-Remediation-AutomationRole-V2-{ring}",
-        f"QuickSetup-CreateAndAttachIAMToEc2Node-{ring}",
-        f"QuickSetup-CreateAndAttachIAMToHybridNode-{ring}",
-        f"QuickSetup-AddOrRemoveTag-PatchPolicy-{ring}",
-        f"QuickSetup-NameTagRemediation-{ring}",
-        f"QuickSetup-PatchPolicy-Remediation-{ring}",
-        f"aws-quicksetup-patchpolicy-{account}-{ring}",
-        f"aws-quicksetup-patchpolicy-access-log-{account}-0a1b-{ring}",
-    }
-
-
-def test_schedules_are_quick_setups():
-    found = resources("patching", "SSM::Association") | resources("home", "SSM::Association")
-    schedules = {logical: each.get("ScheduleExpression") for logical, each in found.items()}
-    by_region = {"Fn::FindInMap": ["Schedules", {"Ref": "AWS::Region"}, "Scan"]}
-    assert schedules == {
-        "AttachIAMToEc2Instance": "rate(30 days)",
-        "AttachIAMToHybridInstance": "rate(30 days)",
-        "AddRemoveNameTag": "rate(30 days)",
-        "NameTagRemediation": "rate(1 day)",
-        "EnableExplorerAssociation": None,
-        "BaselineRemediation": "cron(0 0/1 * * ? *)",
-        "ScanForPatches": by_region,
-        "InstallPatches": {"Fn::FindInMap": ["Schedules", {"Ref": "AWS::Region"}, "Install"]},
-    }
-    assert found["BaselineRemediation"]["ApplyOnlyAtCronInterval"] is True
-
-
-def test_an_installation_never_starts_with_the_stack():
-    assert resources("patching", "SSM::Association")["InstallPatches"]["ApplyOnlyAtCronInterval"] is True
-    assert template("patching")["Resources"]["InstallPatches"]["Condition"] == "Installs"
-
-
-@pytest.mark.parametrize("logical", ["ScanForPatches", "InstallPatches"])
-def test_scan_and_install_are_a_patch_policys_runs(logical):
-    made = resources("patching", "SSM::Association")[logical]
-    override = "s3://aws-quicksetup-patchpolicy-${OwnerAccountId}-${RingId}/baseline_overrides.json"
-    assert made["Name"] == "AWS-RunPatchBaseline"
-    assert made["SyncCompliance"] == "MANUAL"
-    assert made["Parameters"]["BaselineOverride"] == [{"Fn::Sub": override}]
-    assert made["MaxConcurrency"] == {"Ref": "Concurrency"}
-    assert made["MaxErrors"] == {"Ref": "ErrorThreshold"}
-
-
 @pytest.mark.parametrize("path", PLAIN, ids=lambda path: path.name)
 def test_what_an_association_passes_is_short_enough_for_automation(path):
     """Automation takes 512 characters a value: a parameter that may be longer is a document's default."""
@@ -241,93 +274,89 @@ def test_what_an_association_passes_is_short_enough_for_automation(path):
             for value in values
             if isinstance(value, dict)
         ]
-        assert not {"TargetValues", "Baselines"} & set(passed)
+        assert not {"TargetValues", "Baselines", "Signal"} & set(passed)
 
 
-@pytest.mark.parametrize("path", PLAIN, ids=lambda path: path.name)
-def test_only_this_accounts_automations_may_take_a_role(path):
-    for role in resources(path.stem, "IAM::Role").values():
-        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        assert statement["Principal"] == {"Service": "ssm.amazonaws.com"}
-        condition = statement["Condition"]
-        assert condition["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-        assert condition["ArnLike"]["aws:SourceArn"]["Fn::Sub"].endswith(":automation-execution/*")
-        assert role["PermissionsBoundary"]["Fn::If"][0] == "NoBoundary"
+# ---- names -------------------------------------------------------------------------------------------------
 
 
-def statements(name, logical):
-    policies = resources(name, "IAM::Role")[logical]["Policies"]
-    return {each["Sid"]: each for policy in policies for each in policy["PolicyDocument"]["Statement"]}
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("region", REGIONS)
+def test_names_keep_within_their_limits(name, region):
+    limits = {"IAM::Role": 64, "S3::Bucket": 63, "SSM::Document": 128, "SSM::Association": 128}
+    for each in resolved(name, region).values():
+        kind = each.kind.removeprefix("AWS::")
+        if kind in limits:
+            assert 3 <= len(each.name) <= limits[kind]
+            # Names of documents that begin so belong to AWS.
+            assert kind != "SSM::Document" or not each.name.lower().startswith(("aws", "amazon"))
+            assert kind != "SSM::Association" or re.fullmatch(r"[\w.-]+", each.name)
 
 
-def test_the_automation_role_may_change_no_more_than_it_needs():
-    made = statements("patching", "AutomationRole")
-    given = made["TwoPoliciesAndOneTag"]
-    assert given["Resource"]["Fn::Sub"][1]["Roles"]["Fn::If"] == [
-        "Attaches",
-        "*",
-        "AmazonSSMRoleForInstancesQuickSetup",
+def test_names_are_those_that_agents_and_managed_policies_know():
+    region = "ap-southeast-1"
+    names = {
+        each.name
+        for name in NAMES
+        for each in resolved(
+            name, region, **({"Operation": "ScanAndInstall"} if name == "patching" else {})
+        ).values()
+        if not each.kind.startswith(("AWS::CloudFormation", "AWS::S3::BucketPolicy"))
+    }
+    associations = [
+        "AttachIAMToEc2Instance",
+        "AttachIAMToHybridInstance",
+        "AddRemoveNameTag",
+        "NameTagRemediation",
+        "EnableExplorer",
+        "BaselineRemediation",
+        "ScanForPatches",
+        "InstallPatches",
+        "TakeBack",
     ]
-    arns = [
-        each["Fn::Sub"].rsplit("/")[-1] for each in given["Condition"]["ArnEqualsIfExists"]["iam:PolicyARN"]
-    ]
-    assert arns == ["AWSQuickSetupPatchPolicyBaselineAccess", "AmazonSSMManagedInstanceCore"]
-    assert given["Condition"]["ForAllValues:StringEquals"] == {
-        "aws:TagKeys": {"Fn::Sub": "QSConfigId-${RingId}"}
-    }
-    assert made["OwnNameTagOnly"]["Condition"] == {
-        "ForAllValues:StringEquals": {"aws:TagKeys": {"Fn::Sub": "QSConfigName-${RingId}"}},
-        "Null": {"aws:TagKeys": "false"},
-    }
-    denied = made["NeverItsOwnKind"]
-    assert denied["Effect"] == "Deny"
-    assert denied["Resource"]["Fn::Sub"].endswith(":role/AWS-QuickSetup-*")
-    anywhere = {
-        action
-        for each in made.values()
-        if each["Resource"] == "*"
-        for action in each["Action"]
-        if isinstance(each["Action"], list)
-    }
-    assert all(action.split(":")[1].startswith(("Describe", "Get", "List")) for action in anywhere)
-
-
-def test_awss_boundary_lets_the_automation_role_attach_policies():
-    """It asks for the tag QuickSetupManagerID."""
-    tags = resources("patching", "IAM::Role")["AutomationRole"]["Tags"]
-    assert [tag["Key"] for tag in tags] == ["QuickSetupManagerID"]
-
-
-@pytest.mark.parametrize("logical", ["OverrideBucket", "AccessLogBucket"])
-def test_buckets_are_private_encrypted_and_versioned(logical):
-    made = template("home")["Resources"][logical]
-    assert (made["DeletionPolicy"], made["UpdateReplacePolicy"]) == ("Delete", "Retain")
-    properties = made["Properties"]
-    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
-    assert len(properties["PublicAccessBlockConfiguration"]) == 4
-    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
-    (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
-    assert properties["LifecycleConfiguration"]["Rules"][0]["NoncurrentVersionExpiration"] == {
-        "NoncurrentDays": 90
+    assert names == {
+        *(f"AWS-QuickSetup-PatchPolicy-{what}-{RING}" for what in associations),
+        f"AWS-QuickSetup-AutomationRole-V2-{region}-{RING}",
+        f"AWS-QuickSetup-AutomationRole-Tags-V2-{region}-{RING}",
+        f"AWS-QuickSetup-EnableExplorer-V2-{region}-{RING}",
+        f"AWS-QuickSetup-Remediation-AutomationRole-V2-{RING}",
+        f"QuickSetup-CreateAndAttachIAMToEc2Node-{RING}",
+        f"QuickSetup-CreateAndAttachIAMToHybridNode-{RING}",
+        f"QuickSetup-AddOrRemoveTag-PatchPolicy-{RING}",
+        f"QuickSetup-NameTagRemediation-{RING}",
+        f"QuickSetup-PatchPolicy-Remediation-{RING}",
+        f"QuickSetup-TakeBack-{RING}",
+        f"aws-quicksetup-patchpolicy-{ACCOUNT}-{RING}",
+        f"aws-quicksetup-patchpolicy-access-log-{ACCOUNT}-4e5f-{RING}",
     }
 
 
-def test_members_need_the_role_tag_and_the_owner_does_not():
-    (policy,) = [
-        each for key, each in resources("home", "S3::BucketPolicy").items() if key == "OverrideBucketPolicy"
-    ]
-    made = {each["Sid"]: each for each in policy["PolicyDocument"]["Statement"]}
-    denied = made["DenyWithoutRoleTag"]
-    assert (denied["Effect"], denied["Action"]) == ("Deny", "s3:GetObject")
-    assert denied["Condition"] == {
-        "StringNotEquals": {
-            "aws:PrincipalTag/QSConfigId-RINGID": {"Ref": "RingId"},
-            "aws:PrincipalAccount": {"Ref": "AWS::AccountId"},
-        }
+# ---- associations ------------------------------------------------------------------------------------------
+
+
+def test_schedules_are_quick_setups():
+    found = resources("patching", "SSM::Association") | resources("home", "SSM::Association")
+    schedules = {logical: each.get("ScheduleExpression") for logical, each in found.items()}
+    assert schedules == {
+        "AttachIAMToEc2Instance": "rate(30 days)",
+        "AttachIAMToHybridInstance": "rate(30 days)",
+        "AddRemoveNameTag": "rate(30 days)",
+        "NameTagRemediation": "rate(1 day)",
+        "EnableExplorerAssociation": None,
+        "BaselineRemediation": "cron(0 0/1 * * ? *)",
+        "ScanForPatches": {"Fn::FindInMap": ["Schedules", {"Ref": "AWS::Region"}, "Scan"]},
+        "InstallPatches": {"Fn::FindInMap": ["Schedules", {"Ref": "AWS::Region"}, "Install"]},
     }
-    allowed = made["AllowReadFromOrganization"]
-    assert (allowed["Effect"], allowed["Action"]) == ("Allow", "s3:GetObject")
-    assert allowed["Condition"]["ForAnyValue:StringLike"] == {"aws:PrincipalOrgPaths": ["o-exampleorgid/*"]}
-    assert made["DenyInsecureTransport"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_an_installation_never_starts_with_the_stack():
+    assert resources("patching", "SSM::Association")["InstallPatches"]["ApplyOnlyAtCronInterval"] is True
+    assert template("patching")["Resources"]["InstallPatches"]["Condition"] == "Installs"
+
+
+def test_what_completes_roles_of_nodes_is_there_before_scan_and_install_are():
+    """CloudFormation makes those associations first. It does not wait until they have run."""
+    made = template("patching")["Resources"]
+    after = {logical: each["DependsOn"] for logical, each in made.items() if "DependsOn" in each}
+    both = ["AttachIAMToEc2Instance", "AttachIAMToHybridInstance"]
+    assert after == {"ScanForPatches": both, "InstallPatches": both}

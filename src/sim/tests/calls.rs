@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{AS, Named, account, aws, create, make_set, ou, run, set, spec, wait};
 use crate::{
-    cloud::{CloudErrorKind, CloudRead as _, CloudWrite as _, TemplateFrom, TrustedAccess},
+    cloud::{Call, CloudErrorKind, CloudRead as _, CloudWrite as _, TemplateFrom, TrustedAccess},
     ids::CallAs,
     sim::{Fault, Pages, Paths, SimulatedAws, When, example_snapshot},
     state::Switch,
@@ -49,7 +49,7 @@ fn an_operation_of_the_same_id_is_not_begun_twice() {
 #[test]
 fn a_denied_read_is_denied_until_it_is_healed() {
     let aws = aws();
-    aws.deny_read("organizations:ListRoots");
+    aws.deny_read(Call::ListRoots);
 
     assert_eq!(run(aws.roots()).unwrap_err().kind, CloudErrorKind::Denied);
     aws.heal();
@@ -74,7 +74,7 @@ fn every_account_is_listed_once_whatever_the_pages() {
         let all: Vec<_> =
             example_snapshot().organization.accounts().map(|a| a.id.clone()).collect();
         assert_eq!(listed, all);
-        assert_eq!(aws.calls()["organizations:ListAccounts"], calls);
+        assert_eq!(aws.calls()[&Call::ListAccounts], calls);
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::{AS, Named, create, make_set, run, set, wait};
 use crate::{
-    cloud::{CloudRead as _, OperationStatus},
+    cloud::{Call, CloudRead as _, OperationStatus},
     ids::OperatingSystem,
     sim::{SimulatedAws, example_snapshot, synthetic_snapshot},
     state::{AccountState, RegionStatus},
@@ -65,7 +65,7 @@ fn a_large_rollout_is_simulated_whole() {
         assert_eq!(wait(&aws, "a", "all").await, (OperationStatus::Succeeded, 0));
         assert_eq!(aws.instances(AS, &set("a")).await.unwrap().len(), 17_000);
     });
-    assert_eq!(aws.calls()["cloudformation:ListStackInstances"], 170);
+    assert_eq!(aws.calls()[&Call::ListStackInstances], 170);
 }
 
 fn example_regions(aws: &SimulatedAws) -> Vec<String> {

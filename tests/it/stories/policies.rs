@@ -1,9 +1,12 @@
 //! Baselines, owners and the end of a policy.
 
-use orgpatch::cloud::{CloudErrorKind, CloudRead as _};
+use orgpatch::{
+    cloud::{CloudErrorKind, CloudRead as _},
+    state::OVERRIDE_KEY,
+};
 
 use super::*;
-use crate::builders::run;
+use crate::builders::{Wish, run};
 
 #[test]
 fn a_baseline_that_changed_is_written_anew() {
@@ -34,6 +37,46 @@ fn another_baseline_changes_the_home_stack_and_the_override_object() {
     assert_reads("another_baseline", &words(&plan));
     stage.apply_all(&plan);
     stage.assert_matches(&named);
+}
+
+#[test]
+fn another_key_has_the_same_rules_written_anew_with_it() {
+    let stage = Stage::with(CLEAN, POLICY);
+    let key = "arn:aws:kms:ap-northeast-1:111111111111:key/0a1b2c3d";
+    let encrypted = format!("{POLICY}overrides: {{ encryption: {key} }}\n");
+    let stored = |stage: &Stage| {
+        let bucket = stage.look(POLICY, Wish::Kept).desired.rings[0].names.bucket.clone();
+        run(stage.aws.object(&bucket, OVERRIDE_KEY)).unwrap().unwrap()
+    };
+    let before = stored(&stage);
+
+    let plan = stage.plan(&encrypted);
+
+    assert_reads("another_key", &words(&plan));
+    stage.apply_all(&plan);
+    stage.assert_matches(&encrypted);
+    let after = stored(&stage);
+    assert_eq!((after.body, after.key.as_deref()), (before.body, Some(key)));
+
+    stage.roll_out(POLICY);
+    assert_eq!(stored(&stage).key, None);
+}
+
+#[test]
+fn calendars_hold_back_installations_where_there_is_one_and_the_plan_says_where_not() {
+    let held = edited(
+        POLICY,
+        "  timezone: region",
+        "  timezone: region\n  calendars: [arn:aws:ssm:eu-west-1:111122223333:document/holidays]",
+    );
+
+    let plan = Stage::new(CLEAN).plan(&held);
+
+    let said = plan
+        .warnings
+        .iter()
+        .any(|warning| warning.contains("in ap-northeast-1") && warning.contains("not held back"));
+    assert!(said, "{:#?}", plan.warnings);
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! What is foreign, unreadable, failing or running already.
 
+use orgpatch::cloud::Call;
+
 use super::*;
 
 /// A stage with a stack set in it that has the name of ours and these tags.
 fn with_a_set_of_our_name(tags: &[(&str, &str)]) -> Stage {
     let stage = Stage::new(SHOP);
     let desired = stage.look(POLICY, Wish::Kept).desired;
-    let sets = &desired.rings[0].deployment.as_ref().unwrap().stack_sets;
+    let sets = &desired.rings[0].deployment().unwrap().stack_sets;
     let mut spec = sets.values().next().unwrap().clone();
     spec.tags = tags.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
     stage.aws.put_stack_set(&spec, Switch::Off);
@@ -44,14 +46,14 @@ fn destroy_leaves_a_foreign_stack_set_alone() {
 #[test]
 fn what_can_t_be_read_is_left_alone_even_where_it_is_wanted() {
     for call in [
-        "cloudformation:ListStackSets",
-        "cloudformation:DescribeStackSet",
-        "cloudformation:ListStackInstances",
-        "cloudformation:ListStackSetOperations",
-        "cloudformation:DescribeStacks",
-        "s3:GetObject",
-        "ssm:GetPatchBaseline",
-        "ssm:DescribePatchBaselines",
+        Call::ListStackSets,
+        Call::DescribeStackSet,
+        Call::ListStackInstances,
+        Call::ListStackSetOperations,
+        Call::DescribeStacks,
+        Call::GetObject,
+        Call::GetPatchBaseline,
+        Call::DescribePatchBaselines,
     ] {
         let stage = Stage::with(SHOP, POLICY);
         let later = edited(POLICY, "daily 01:00", "daily 04:00");
@@ -78,7 +80,7 @@ fn what_can_t_be_read_is_left_alone_even_where_it_is_wanted() {
 #[test]
 fn what_can_t_be_read_is_told_with_aws_s_own_words() {
     let stage = Stage::with(SHOP, POLICY);
-    stage.aws.deny_read("cloudformation:ListStackInstances");
+    stage.aws.deny_read(Call::ListStackInstances);
 
     let plan = stage.plan(POLICY);
 
@@ -90,7 +92,7 @@ fn what_can_t_be_read_is_told_with_aws_s_own_words() {
 fn destroy_leaves_alone_what_it_can_t_read() {
     let stage = Stage::with(SHOP, POLICY);
     let before = stage.stacks();
-    stage.aws.deny_read("cloudformation:ListStackInstances");
+    stage.aws.deny_read(Call::ListStackInstances);
 
     let plan = stage.removal(POLICY);
     stage.apply(&plan);
@@ -287,7 +289,7 @@ fn a_name_typed_for_a_removal_does_not_lift_the_guard_on_changes() {
 #[test]
 fn destroy_keeps_the_bucket_as_long_as_one_stack_can_t_be_read() {
     let stage = Stage::with(CLEAN, &format!("{POLICY}management_account: include\n"));
-    let Look { desired, mut observed, .. } = stage.look(POLICY, Wish::Removed);
+    let Look { desired, mut observed, .. } = stage.look(POLICY, GONE);
     let home = desired.rings[0].names.home_stack.clone();
     for ((_, name), seen) in &mut observed.stacks {
         if name.as_str().ends_with("-eu-west-1") {
@@ -309,7 +311,7 @@ fn destroy_keeps_the_bucket_as_long_as_one_stack_can_t_be_read() {
 #[test]
 fn a_bucket_without_its_stack_blocks_since_the_stack_is_elsewhere() {
     let stage = Stage::with(CLEAN, POLICY);
-    for wish in [Wish::Kept, Wish::Removed] {
+    for wish in [Wish::Kept, GONE] {
         let Look { desired, mut observed, .. } = stage.look(POLICY, wish);
         let home = desired.rings[0].names.home_stack.clone();
         for ((_, name), seen) in &mut observed.stacks {

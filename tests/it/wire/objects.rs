@@ -24,6 +24,34 @@ fn an_object_or_bucket_that_is_missing_is_none() {
 }
 
 #[test]
+fn an_object_whose_key_is_gone_is_not_missing() {
+    for code in ["KMS.NotFoundException", "KMS.DisabledException"] {
+        let (error, _) = with(vec![s3_error(400, code)], async |aws| {
+            aws.object(&parsed("my-bucket"), "baseline_overrides.json").await.unwrap_err()
+        });
+
+        assert_eq!(error.kind, CloudErrorKind::Other, "{code}");
+        assert!(error.message.contains("delete the object"), "{}", error.message);
+    }
+}
+
+#[test]
+fn an_object_is_read_with_its_key() {
+    let key = "arn:aws:kms:eu-west-1:111122223333:key/0a1b";
+    let headers = vec![
+        ("etag", "\"abc\"".to_owned()),
+        ("x-amz-server-side-encryption-aws-kms-key-id", key.to_owned()),
+    ];
+    let script = vec![Reply::Answer { status: 200, headers, body: "[]".to_owned() }];
+
+    let (object, _) = with(script, async |aws| {
+        aws.object(&parsed("my-bucket"), "baseline_overrides.json").await.unwrap().unwrap()
+    });
+
+    assert_eq!(object.key.as_deref(), Some(key));
+}
+
+#[test]
 fn an_object_is_read_with_its_version() {
     let headers = vec![("etag", "\"abc\"".to_owned())];
     let script = vec![Reply::Answer { status: 200, headers, body: "[]".to_owned() }];

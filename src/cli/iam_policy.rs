@@ -1,0 +1,22 @@
+//! `iam-policy`: the least IAM policy for whoever runs orgpatch.
+
+use crate::{
+    cli::{
+        args::{AwsArgs, IamPolicyArgs, RunnerArg},
+        failure::Exit,
+        terminal::Terminal,
+    },
+    cloud::{Runner, permissions},
+    ids::Region,
+};
+
+/// Prints it. ARNs are those of the partition of `--region`, and of `aws` without one.
+pub(super) fn run(args: &IamPolicyArgs, aws: &AwsArgs, terminal: &Terminal) -> Exit {
+    let runner = match args.runner {
+        RunnerArg::Plan => Runner::Looks,
+        RunnerArg::Operator => Runner::Changes,
+    };
+    let partition = aws.region.as_ref().map_or("aws", Region::partition);
+    terminal.out(&format!("{:#}\n", permissions(runner, partition)));
+    Exit::Done
+}

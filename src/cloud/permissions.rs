@@ -1,0 +1,296 @@
+//! What whoever runs orgpatch must be allowed, worked out from the calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::cloud::{Call, Needed, Resources};
+
+/// Who runs orgpatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runner {
+    /// Somebody who looks: `plan`, `status`, `render`, `snapshot`.
+    Looks,
+    /// Somebody who changes things too: `apply` and `destroy`.
+    Changes,
+}
+
+/// The identity policy for whoever runs orgpatch, as IAM takes it.
+///
+/// It has the actions of the calls that the adapters make, each bound to orgpatch's own names as far as
+/// IAM lets it be, and nothing else. Who changes things also gets what CloudFormation does on their behalf
+/// for stacks in the owner account, on condition that it is CloudFormation that does it.
+pub fn permissions(runner: Runner, partition: &str) -> Value {
+    let mut by_resources: BTreeMap<Resources, BTreeSet<&str>> = BTreeMap::new();
+    for call in Call::ALL {
+        if call.needed() == Needed::ToChange && runner == Runner::Looks {
+            continue;
+        }
+        by_resources.entry(call.resources()).or_default().insert(call.name());
+        for action in call.besides() {
+            by_resources.entry(besides_on(call.resources(), action)).or_default().insert(action);
+        }
+    }
+    let arns = |patterns: &[&str]| -> Vec<String> {
+        patterns.iter().map(|pattern| format!("arn:{partition}:{pattern}")).collect()
+    };
+    let mut statements: Vec<Value> = by_resources
+        .into_iter()
+        .map(|(resources, actions)| {
+            let (sid, patterns) = named(resources);
+            let resource = if patterns.is_empty() { json!("*") } else { json!(arns(patterns)) };
+            json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource })
+        })
+        .collect();
+    if runner == Runner::Changes {
+        statements.extend(THROUGH_CLOUDFORMATION.iter().map(|on_behalf| {
+            let OnBehalf { sid, actions, patterns, passed_to } = on_behalf;
+            let resource = if patterns.is_empty() { json!("*") } else { json!(arns(patterns)) };
+            let mut condition = json!({
+                "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" },
+            });
+            if let Some(service) = passed_to {
+                condition["StringEquals"] = json!({ "iam:PassedToService": service });
+            }
+            json!({
+                "Sid": sid,
+                "Effect": "Allow",
+                "Action": actions,
+                "Resource": resource,
+                "Condition": condition,
+            })
+        }));
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// On what an action is that a call needs besides its own.
+fn besides_on(resources: Resources, action: &str) -> Resources {
+    match (resources, action) {
+        (_, "s3:ListBucket") => Resources::Buckets,
+        // Stacks and stack sets are tagged when they are made, and by the same two actions.
+        (_, "cloudformation:TagResource" | "cloudformation:UntagResource") => Resources::Tagged,
+        _ => resources,
+    }
+}
+
+/// What the statement is called, and the ARNs behind `arn:<partition>:`; none for anything.
+fn named(resources: Resources) -> (&'static str, &'static [&'static str]) {
+    match resources {
+        Resources::Anything => ("KnowsNoResources", &[]),
+        Resources::Units => ("Units", &["organizations::*:root/*", "organizations::*:ou/*"]),
+        // The set is the management account's, also where a delegated administrator speaks.
+        Resources::StackSetsSeen => (
+            "StackSetsSeen",
+            &[
+                "cloudformation:*:*:stackset/orgpatch-*",
+                "cloudformation:*:*:stackset/AWS-QuickSetup-PatchPolicy-*",
+            ],
+        ),
+        Resources::StackSets => (
+            "StackSets",
+            &[
+                "cloudformation:*:*:stackset/orgpatch-*",
+                "cloudformation:*:*:stackset-target/orgpatch-*",
+                "cloudformation:*:*:type/resource/*",
+            ],
+        ),
+        Resources::Stacks => ("Stacks", &["cloudformation:*:*:stack/orgpatch-*/*"]),
+        Resources::Tagged => (
+            "Tagged",
+            &["cloudformation:*:*:stack/orgpatch-*/*", "cloudformation:*:*:stackset/orgpatch-*"],
+        ),
+        Resources::Baselines => ("Baselines", &["ssm:*:*:patchbaseline/*"]),
+        Resources::Buckets => ("Buckets", &["s3:::aws-quicksetup-patchpolicy-*"]),
+        Resources::Objects => ("Objects", &["s3:::aws-quicksetup-patchpolicy-*/*"]),
+    }
+}
+
+/// What CloudFormation does with the caller's rights.
+struct OnBehalf {
+    sid: &'static str,
+    actions: &'static [&'static str],
+    patterns: &'static [&'static str],
+    /// Only where a role is passed to this service.
+    passed_to: Option<&'static str>,
+}
+
+/// For the home stack, and for the management account's own stacks: the permissions that the handlers
+/// of their resource types name in the CloudFormation registry, as far as the templates use them.
+const THROUGH_CLOUDFORMATION: [OnBehalf; 8] = [
+    OnBehalf {
+        sid: "BucketsOfStacks",
+        actions: &[
+            "s3:CreateBucket",
+            "s3:DeleteBucket",
+            "s3:DeleteBucketPolicy",
+            "s3:GetBucket*",
+            "s3:GetEncryptionConfiguration",
+            "s3:GetLifecycleConfiguration",
+            "s3:PutBucketLogging",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutBucketPolicy",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutBucketTagging",
+            "s3:PutBucketVersioning",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutLifecycleConfiguration",
+        ],
+        patterns: &["s3:::aws-quicksetup-patchpolicy-*"],
+        passed_to: None,
+    },
+    OnBehalf {
+        sid: "RolesOfStacks",
+        actions: &[
+            "iam:CreateRole",
+            "iam:DeleteRole",
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:DeleteRolePolicy",
+            "iam:GetRole",
+            "iam:GetRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListRolePolicies",
+            "iam:PutRolePermissionsBoundary",
+            "iam:PutRolePolicy",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:UpdateRole",
+            "iam:UpdateRoleDescription",
+        ],
+        patterns: &["iam::*:role/AWS-QuickSetup-*"],
+        passed_to: None,
+    },
+    OnBehalf {
+        sid: "RolesOfAssociations",
+        actions: &["iam:PassRole"],
+        patterns: &["iam::*:role/AWS-QuickSetup-*"],
+        passed_to: Some("ssm.amazonaws.com"),
+    },
+    OnBehalf {
+        sid: "DocumentsOfStacks",
+        actions: &[
+            "ssm:AddTagsToResource",
+            "ssm:CreateDocument",
+            "ssm:DeleteDocument",
+            "ssm:DescribeDocument",
+            "ssm:GetDocument",
+            "ssm:ListTagsForResource",
+            "ssm:RemoveTagsFromResource",
+            "ssm:UpdateDocument",
+            "ssm:UpdateDocumentDefaultVersion",
+        ],
+        patterns: &["ssm:*:*:document/QuickSetup-*"],
+        passed_to: None,
+    },
+    OnBehalf {
+        sid: "AssociationsOfStacks",
+        actions: &[
+            "ssm:CreateAssociation",
+            "ssm:DeleteAssociation",
+            "ssm:DescribeAssociation",
+            "ssm:UpdateAssociation",
+        ],
+        patterns: &[
+            "ssm:*:*:association/*",
+            "ssm:*:*:document/QuickSetup-*",
+            // AWS's own documents have no account in their ARN.
+            "ssm:*::document/AWS-EnableExplorer",
+            "ssm:*::document/AWS-RunPatchBaseline",
+            "ec2:*:*:instance/*",
+            "ssm:*:*:managed-instance/*",
+        ],
+        passed_to: None,
+    },
+    OnBehalf {
+        sid: "TagsOfAssociations",
+        actions: &[
+            "ssm:AddTagsToResource",
+            "ssm:ListTagsForResource",
+            "ssm:RemoveTagsFromResource",
+        ],
+        patterns: &["ssm:*:*:association/*"],
+        passed_to: None,
+    },
+    OnBehalf {
+        // The first association of an account makes Systems Manager's own role.
+        sid: "RoleOfSystemsManager",
+        actions: &["iam:CreateServiceLinkedRole"],
+        patterns: &["iam::*:role/aws-service-role/ssm.amazonaws.com/*"],
+        passed_to: None,
+    },
+    OnBehalf {
+        sid: "AssociationsLook",
+        actions: &[
+            "ec2:DescribeInstanceStatus",
+            "resource-groups:GetGroupQuery",
+            "resource-groups:ListGroupResources",
+            "ssm:GetCalendarState",
+        ],
+        patterns: &[],
+        passed_to: None,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What IAM counts of a policy: all but white space (IAM quotas; 6,144 for a managed policy).
+    const MOST: usize = 6_144;
+
+    fn actions(runner: Runner) -> BTreeSet<String> {
+        let policy = permissions(runner, "aws");
+        let statements = policy["Statement"].as_array().unwrap().clone();
+        statements
+            .iter()
+            .flat_map(|statement| statement["Action"].as_array().unwrap())
+            .map(|action| action.as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_policy_fits_into_a_managed_one() {
+        for runner in [Runner::Looks, Runner::Changes] {
+            let text = permissions(runner, "aws-us-gov").to_string();
+            assert!(text.len() <= MOST, "{} characters", text.len());
+        }
+    }
+
+    #[test]
+    fn who_looks_may_change_nothing() {
+        for action in actions(Runner::Looks) {
+            let (_, verb) = action.split_once(':').unwrap();
+            assert!(
+                ["Describe", "Get", "List"].iter().any(|start| verb.starts_with(start)),
+                "{action}"
+            );
+        }
+        assert!(actions(Runner::Looks).is_subset(&actions(Runner::Changes)));
+    }
+
+    #[test]
+    fn what_changes_things_is_bound_to_orgpatchs_names() {
+        let policy = permissions(Runner::Changes, "aws");
+        for statement in policy["Statement"].as_array().unwrap() {
+            if statement["Resource"] != "*" || statement.get("Condition").is_some() {
+                continue;
+            }
+            for action in statement["Action"].as_array().unwrap() {
+                let action = action.as_str().unwrap();
+                let looks = ["Describe", "Get", "List", "Validate"]
+                    .iter()
+                    .any(|verb| action.contains(&format!(":{verb}")));
+                assert!(looks || action == "cloudformation:CreateStackSet", "{action}");
+            }
+        }
+    }
+
+    #[test]
+    fn arns_are_those_of_the_partition() {
+        for runner in [Runner::Looks, Runner::Changes] {
+            let text = permissions(runner, "aws-cn").to_string();
+            assert!(!text.contains("arn:aws:"));
+        }
+    }
+}

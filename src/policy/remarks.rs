@@ -1,0 +1,110 @@
+//! What a reader of the plan should know although nothing is wrong with the policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+
+use crate::{
+    ids::Region,
+    state::{Encryption, Organization, Switch},
+    templates::PermissionsBoundary,
+};
+
+use super::{
+    calendars, compile,
+    cover::Cover,
+    values::{At, NewAccounts, Policy},
+};
+
+/// All of it.
+pub(super) fn remarks(
+    policy: &Policy,
+    organization: &Organization,
+    cover: &Cover,
+    regions: &BTreeSet<Region>,
+    today: Date,
+) -> Vec<String> {
+    let remarks = [
+        other_partition(policy),
+        unencrypted_nodes(policy),
+        uncalendared(policy, regions),
+        joiners(policy, organization, cover),
+        boundary(policy),
+    ];
+    remarks.into_iter().flatten().chain(clock_changes(policy, today)).collect()
+}
+
+/// What becomes of accounts that join an OU which could not be named as a whole.
+fn joiners(policy: &Policy, organization: &Organization, cover: &Cover) -> Option<String> {
+    if policy.new_accounts != NewAccounts::Enroll || cover.in_part.is_empty() {
+        return None;
+    }
+    let paths: Vec<String> = cover.in_part.iter().map(|ou| organization.path(ou)).collect();
+    Some(format!(
+        "accounts that join {} directly are enrolled by the next apply, not by themselves, since something below is excluded",
+        paths.join(", ")
+    ))
+}
+
+/// AWS's own boundary forbids what is needed to see whether a role has its policies.
+fn boundary(policy: &Policy) -> Option<String> {
+    let is_blind = policy.iam.permissions_boundary == PermissionsBoundary::Aws
+        && policy.iam.attach == Switch::Off;
+    is_blind.then(|| {
+        "with `permissions_boundary: aws` nobody may look which policies a role has, so with `attach: false` the IAM associations fail on every node that has a role".to_owned()
+    })
+}
+
+/// AWS's policy for nodes names the buckets of one partition (`AWSQuickSetupPatchPolicyBaselineAccess`, v1).
+fn other_partition(policy: &Policy) -> Option<String> {
+    let partition = policy.home_region.value.partition();
+    (partition != "aws").then(|| {
+        format!(
+            "AWS's policy AWSQuickSetupPatchPolicyBaselineAccess names buckets of the partition aws, and this is {partition}: each node's role needs s3:GetObject on arn:{partition}:s3:::aws-quicksetup-patchpolicy-* by another policy, or scans and installations fail"
+        )
+    })
+}
+
+/// Neither of the two policies that nodes' roles get lets them use a key.
+fn unencrypted_nodes(policy: &Policy) -> Option<String> {
+    let Encryption::Key(key) = &policy.overrides.encryption else { return None };
+    Some(format!(
+        "the overrides are encrypted with {key}: its key policy must let the nodes' roles decrypt (`orgpatch render` writes the statement), and each role needs kms:Decrypt on it, which neither of the attached policies gives; without both, scans and installations fail"
+    ))
+}
+
+/// Who names a calendar means all installations.
+fn uncalendared(policy: &Policy, regions: &BTreeSet<Region>) -> Option<String> {
+    let without = calendars::without_calendar(&policy.schedule, regions);
+    let names: Vec<&str> = without.into_iter().map(Region::as_str).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "no calendar of `schedule.calendars` is in {}, so installations there are not held back",
+            names.join(", ")
+        )
+    })
+}
+
+/// One line for each zone whose clocks change, since runs then move by the local clock.
+fn clock_changes(policy: &Policy, today: Date) -> Vec<String> {
+    let mut zones: BTreeMap<(&str, Date, &str), BTreeSet<&Region>> = BTreeMap::new();
+    let whens = std::iter::once(&policy.schedule.scan).chain(&policy.schedule.install);
+    for when in whens {
+        for At { value: region, .. } in &policy.targets.regions {
+            let shift = compile::next_shift(&when.value, policy.schedule.timezone, region, today);
+            if let Some((day, shift, zone)) = shift {
+                zones.entry((zone, day, shift)).or_default().insert(region);
+            }
+        }
+    }
+    zones
+        .into_iter()
+        .map(|((zone, day, shift), regions)| {
+            let regions: Vec<&str> = regions.into_iter().map(Region::as_str).collect();
+            format!(
+                "clocks change in {zone} on {day}: from then on runs in {} are an hour {shift} by the local clock, until `orgpatch apply` runs again",
+                regions.join(", ")
+            )
+        })
+        .collect()
+}
