@@ -75,6 +75,10 @@ class Emulator:
             self._keys[account] = keys
         return self._keys[account]
 
+    def reset(self) -> None:
+        """Empties it."""
+        self._post("/_reset", b"")
+
     def _post(self, path: str, body: bytes) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self.url + path, body, headers, method="POST")

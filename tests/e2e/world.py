@@ -121,19 +121,28 @@ class World:
         if keys is not None:
             environment["AWS_ACCESS_KEY_ID"] = keys.access_key_id
             environment["AWS_SECRET_ACCESS_KEY"] = keys.secret_access_key
-        done = subprocess.run(
-            [_binary(), *arguments],
-            env=environment | env,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS_PER_RUN,
-        )
-        command = " ".join(["orgpatch", *arguments])
-        run = Run(command, done.returncode, done.stdout, done.stderr)
-        print(run)
-        return run
+        return _run(arguments, environment | env, self.folder)
+
+
+def run_alone(*arguments: str) -> Run:
+    """Runs orgpatch where there is no AWS at all."""
+    return _run(arguments, {"PATH": os.environ["PATH"]}, REPOSITORY)
+
+
+def _run(arguments: tuple[str, ...], environment: dict[str, str], folder: Path) -> Run:
+    done = subprocess.run(
+        [_binary(), *arguments],
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_PER_RUN,
+    )
+    command = " ".join(["orgpatch", *arguments])
+    run = Run(command, done.returncode, done.stdout, done.stderr)
+    print(run)
+    return run
 
 
 @contextmanager

@@ -1,0 +1,123 @@
+"""The policy that `iam-policy` prints has the calls that are made: none missing, none unused.
+
+One story through every command, recorded on the wire. The emulator lets everybody do
+everything, so what counts is what was asked of it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+import world as worlds
+from recorder import Recorder, recording
+from world import World
+
+# Actions that IAM asks for although nobody calls them, with who says so.
+COMPANIONS = {
+    # A delegated administrator without it is told that it is none (user guide).
+    "organizations:ListDelegatedAdministrators",
+    # Without it S3 says that access is denied where there is no object (API reference).
+    "s3:ListBucket",
+    # Part of DeleteObjects where versions are named (service authorization reference).
+    "s3:DeleteObjectVersion",
+    # Checked where stacks and stack sets are made or changed with tags (the same).
+    "cloudformation:TagResource",
+    "cloudformation:UntagResource",
+}
+# The operation for which IAM has another name.
+ACTIONS = {"s3:DeleteObjects": "s3:DeleteObject"}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was called by those who only look, and by all."""
+
+    looking: set[str]
+    all: set[str]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    with (
+        worlds.opened(tmp_path_factory.mktemp("permissions")) as world,
+        recording(world.emulator.url) as recorder,
+    ):
+        looking = _look(world, recorder)
+        _change(world, recorder)
+        # How an operation stands is asked for only where the listing says that it runs.
+        recorder.rewrite(
+            "cloudformation:ListStackSetOperations", "SUCCEEDED", "RUNNING"
+        )
+        looking |= _look(world, recorder)
+        _remove(world, recorder)
+        yield Recorded(looking, _actions(recorder.calls))
+
+
+def _run(world: World, recorder: Recorder, *arguments: str) -> worlds.Run:
+    return world.run(*arguments, AWS_ENDPOINT_URL=recorder.url)
+
+
+def _look(world: World, recorder: Recorder) -> set[str]:
+    """Every command that only looks."""
+    before, recorder.calls = recorder.calls, set()
+    file = world.write(world.policy())
+    _run(world, recorder, "snapshot", "--out", "org.json").exits(0)
+    _run(world, recorder, "plan", file).exits(0)
+    _run(world, recorder, "render", file, "--out", "rendered").exits(0)
+    _run(world, recorder, "status", file).exits(0)
+    looking = _actions(recorder.calls)
+    recorder.calls |= before
+    return looking
+
+
+def _change(world: World, recorder: Recorder) -> None:
+    """A rollout in which a stack fails, the rollout again, and an update."""
+    file = world.write(world.policy())
+    # Why a stack failed is asked for only where one did.
+    recorder.rewrite(
+        "cloudformation:DescribeStacks", "CREATE_COMPLETE", "ROLLBACK_COMPLETE"
+    )
+    _run(world, recorder, "apply", file, "--yes").exits(1, 3)
+    # How far an operation is is asked for only while it runs.
+    recorder.rewrite("cloudformation:DescribeStackSetOperation", "SUCCEEDED", "RUNNING")
+    _run(world, recorder, "apply", file, "--yes").exits(0)
+    later = world.write(world.policy(install="sun 03:00"))
+    _run(world, recorder, "apply", later, "--yes").exits(0)
+
+
+def _remove(world: World, recorder: Recorder) -> None:
+    policy = world.policy()
+    _run(world, recorder, "destroy", world.write(policy), "--yes", policy.name).exits(0)
+
+
+def _actions(calls: set[str]) -> set[str]:
+    return {ACTIONS.get(call, call) for call in calls}
+
+
+def _allowed(world_runner: str) -> set[str]:
+    """The actions of the printed policy, but for those that CloudFormation makes itself."""
+    printed = worlds.run_alone("iam-policy", "--for", world_runner).exits(0).out
+    return {
+        action
+        for statement in json.loads(printed)["Statement"]
+        if "Condition" not in statement
+        for action in statement["Action"]
+    }
+
+
+def test_who_looks_may_make_the_calls_that_are_made_and_no_other(
+    recorded: Recorded,
+) -> None:
+    allowed = _allowed("plan")
+    assert recorded.looking - allowed == set()
+    assert allowed - COMPANIONS - recorded.looking == set()
+
+
+def test_the_operator_may_make_the_calls_that_are_made_and_no_other(
+    recorded: Recorded,
+) -> None:
+    allowed = _allowed("operator")
+    assert recorded.all - allowed == set()
+    assert allowed - COMPANIONS - recorded.all == set()
