@@ -270,8 +270,8 @@ fn keep_logs(
         StackStatus::NeverMade => return Ok(after),
         StackStatus::Stuck => return Err(blocked(region, name, stuck(stack))),
         StackStatus::DeleteFailed => {
-            let because = "its deletion has failed before, so it can't be updated to keep the access logs: copy them, then run without `--keep-logs`";
-            return Err(blocked(region, name, BlockReason::Stuck(because.to_owned())));
+            let because = "its deletion has failed before, so it can't be updated any more to keep the access logs (`--keep-logs`)";
+            return Err(blocked(region, name, BlockReason::TooLate(because.to_owned())));
         }
     }
     let kept = |(key, _): &(&String, &String)| how.parameters.contains(*key);

@@ -377,6 +377,8 @@ pub enum BlockReason {
     Elsewhere(String),
     /// It is in a state from which only a person can bring it back.
     Stuck(String),
+    /// It is being deleted, so that what is to stay can't be taken out of it.
+    TooLate(String),
     /// It is another policy's, and patches the same nodes.
     Conflict(String),
 }
@@ -386,7 +388,11 @@ impl BlockReason {
     pub fn refuses(&self) -> bool {
         match self {
             Self::NotOurs(_) | Self::Conflict(_) => true,
-            Self::Unknown(_) | Self::Missing(_) | Self::Elsewhere(_) | Self::Stuck(_) => false,
+            Self::Unknown(_)
+            | Self::Missing(_)
+            | Self::Elsewhere(_)
+            | Self::Stuck(_)
+            | Self::TooLate(_) => false,
         }
     }
 
@@ -400,6 +406,7 @@ impl BlockReason {
                 "Nothing was assumed about it. Mend the cause (often a missing permission) and run the same command again."
             }
             Self::Missing(_) => "Correct the policy, or create what it names.",
+            Self::TooLate(_) => "Copy what is to be kept, then run without the option.",
             Self::Elsewhere(_) => {
                 "Set `home_region` back. To move, destroy with the old one first, then apply with the new one."
             }
@@ -420,6 +427,7 @@ impl fmt::Display for BlockReason {
             | Self::Missing(text)
             | Self::Elsewhere(text)
             | Self::Stuck(text)
+            | Self::TooLate(text)
             | Self::Conflict(text) => f.write_str(text),
             Self::Unknown(text) => write!(f, "it could not be read: {text}"),
         }

@@ -255,3 +255,18 @@ fn a_half_removed_policy_still_says_from_which_account_it_is_administered() {
     assert_eq!(steps(&plan, "/take-back"), Vec::<&str>::new());
     assert_eq!(steps(&plan, "/delete"), Vec::<&str>::new());
 }
+
+#[test]
+fn a_home_stack_that_is_half_deleted_says_how_its_logs_can_still_be_kept() {
+    let stage = Stage::with(CLEAN, POLICY);
+    let Look { desired, mut observed, .. } = stage.look(POLICY, KEEP_LOGS);
+    let home = observed.stacks.iter_mut().find(|((_, name), _)| name.as_str().ends_with("-home"));
+    let (_, Seen::Present(stack)) = home.unwrap() else { panic!("the stack is there") };
+    stack.status = StackStatus::DeleteFailed;
+
+    let plan = plan(&desired, &observed);
+
+    let help: Vec<&str> = plan.blocked.iter().map(|blocked| blocked.because.help()).collect();
+    assert_eq!(help, ["Copy what is to be kept, then run without the option."]);
+    assert_eq!(steps(&plan, "home-stack/delete"), Vec::<&str>::new());
+}
