@@ -1,6 +1,6 @@
 //! The account itself: who is asking (STS), and which Regions it has (Account Management).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_config::SdkConfig;
 
@@ -8,6 +8,7 @@ use crate::{
     aws::{
         answer::{all_pages, name, next, required},
         error::failure,
+        pace::Pace,
     },
     cloud::{Call, Caller, CloudError, Page},
     ids::Region,
@@ -17,19 +18,22 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Account {
     sts: aws_sdk_sts::Client,
-    account: aws_sdk_account::Client,
+    management: aws_sdk_account::Client,
+    pace: Arc<Pace>,
 }
 
 impl Account {
-    pub(super) fn new(config: &SdkConfig) -> Self {
+    pub(super) fn new(config: &SdkConfig, pace: Arc<Pace>) -> Self {
         Self {
             sts: aws_sdk_sts::Client::new(config),
-            account: aws_sdk_account::Client::new(config),
+            management: aws_sdk_account::Client::new(config),
+            pace,
         }
     }
 
     pub(super) async fn caller(&self) -> Result<Caller, CloudError> {
         const CALL: Call = Call::GetCallerIdentity;
+        self.pace.take(CALL, None).await;
         let answer = self.sts.get_caller_identity().send().await.map_err(failure(CALL, None))?;
         Ok(Caller {
             account: name(CALL, "Account", answer.account())?,
@@ -40,8 +44,9 @@ impl Account {
     pub(super) async fn regions(&self) -> Result<BTreeMap<Region, RegionStatus>, CloudError> {
         const CALL: Call = Call::ListRegions;
         let regions = all_pages(CALL, async |token| {
+            self.pace.take(CALL, None).await;
             let answer = self
-                .account
+                .management
                 .list_regions()
                 .max_results(50)
                 .set_next_token(token)

@@ -1,6 +1,6 @@
 //! Patch baselines of the home Region (Systems Manager).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_config::SdkConfig;
 use aws_sdk_ssm::{
@@ -16,6 +16,7 @@ use crate::{
     aws::{
         answer::{all_pages, name, next, unreadable},
         error::failure,
+        pace::Pace,
     },
     cloud::{Call, CloudError, CloudErrorKind, Page},
     ids::{BaselineId, OperatingSystem, Region},
@@ -31,11 +32,12 @@ const LIST: Call = Call::DescribePatchBaselines;
 pub(super) struct Baselines {
     client: Client,
     home: Region,
+    pace: Arc<Pace>,
 }
 
 impl Baselines {
-    pub(super) fn new(config: &SdkConfig, home: Region) -> Self {
-        Self { client: Client::new(config), home }
+    pub(super) fn new(config: &SdkConfig, home: Region, pace: Arc<Pace>) -> Self {
+        Self { client: Client::new(config), home, pace }
     }
 
     pub(super) async fn of_aws(&self) -> Result<BTreeMap<OperatingSystem, BaselineId>, CloudError> {
@@ -50,6 +52,7 @@ impl Baselines {
     async fn list(&self, owner: &str) -> Result<Vec<PatchBaselineIdentity>, CloudError> {
         let owner = PatchOrchestratorFilter::builder().key("OWNER").values(owner).build();
         all_pages(LIST, async |token| {
+            self.pace.take(LIST, Some(&self.home)).await;
             let answer = self
                 .client
                 .describe_patch_baselines()
@@ -67,6 +70,7 @@ impl Baselines {
 
     pub(super) async fn get(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError> {
         const CALL: Call = Call::GetPatchBaseline;
+        self.pace.take(CALL, Some(&self.home)).await;
         let request = self.client.get_patch_baseline().baseline_id(id.as_str());
         match request.send().await.map_err(failure(CALL, Some(&self.home))) {
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),

@@ -27,10 +27,12 @@ mod write;
 
 pub use settings::{Environment, Retries, Settings, check_environment};
 
+use std::sync::Arc;
+
 use aws_config::SdkConfig;
 
 use crate::{
-    cloud::{Call, CloudError, CloudErrorKind},
+    cloud::{Call, CloudError, CloudErrorKind, MaxRate},
     ids::Region,
 };
 
@@ -57,21 +59,29 @@ impl Aws {
         let config = credentials::of_profile(config, settings.profile.as_deref());
         credentials::check(&config, settings.profile.as_deref()).await?;
         let home_region = region_of(&config)?;
-        Ok(Self::from_config(&config, home_region, settings.s3_path_style))
+        Ok(Self::from_config(&config, home_region, settings.s3_path_style, settings.max_rate))
     }
 
     /// Makes the clients for a configuration that is complete.
     ///
-    /// `s3_path_style` puts the bucket's name into the path, which emulators need.
-    pub fn from_config(config: &SdkConfig, home_region: Region, s3_path_style: bool) -> Self {
+    /// `s3_path_style` puts the bucket's name into the path, which emulators need. `max_rate` lowers the
+    /// published rates, for organizations that other tools read too.
+    pub fn from_config(
+        config: &SdkConfig,
+        home_region: Region,
+        s3_path_style: bool,
+        max_rate: Option<MaxRate>,
+    ) -> Self {
         let home = settings::in_region(config, &home_region);
+        let pace = Arc::new(pace::Pace::new(max_rate));
+        let paced = || Arc::clone(&pace);
         Self {
-            account: account::Account::new(&home),
-            organizations: organizations::Organizations::new(&home),
-            stack_sets: stack_sets::StackSets::new(&home, home_region.clone()),
-            stacks: stacks::Stacks::new(home.clone(), home_region.clone()),
-            baselines: baselines::Baselines::new(&home, home_region.clone()),
-            objects: objects::Objects::new(&home, home_region.clone(), s3_path_style),
+            account: account::Account::new(&home, paced()),
+            organizations: organizations::Organizations::new(&home, paced()),
+            stack_sets: stack_sets::StackSets::new(&home, home_region.clone(), paced()),
+            stacks: stacks::Stacks::new(home.clone(), home_region.clone(), paced()),
+            baselines: baselines::Baselines::new(&home, home_region.clone(), paced()),
+            objects: objects::Objects::new(&home, home_region.clone(), s3_path_style, paced()),
             home_region,
         }
     }

@@ -1,5 +1,7 @@
 //! Objects in the override bucket (S3).
 
+use std::sync::Arc;
+
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client, config,
@@ -11,6 +13,7 @@ use crate::{
     aws::{
         answer::{required, unreadable},
         error::{chain, failure, kind},
+        pace::Pace,
     },
     cloud::{Call, CloudError, CloudErrorKind, Object, Precondition},
     ids::{BucketName, Region},
@@ -23,12 +26,13 @@ const BATCH: usize = 1000;
 pub(super) struct Objects {
     client: Client,
     home: Region,
+    pace: Arc<Pace>,
 }
 
 impl Objects {
-    pub(super) fn new(config: &SdkConfig, home: Region, path_style: bool) -> Self {
+    pub(super) fn new(config: &SdkConfig, home: Region, path_style: bool, pace: Arc<Pace>) -> Self {
         let config = config::Builder::from(config).force_path_style(path_style).build();
-        Self { client: Client::from_conf(config), home }
+        Self { client: Client::from_conf(config), home, pace }
     }
 
     pub(super) async fn get(
@@ -37,6 +41,7 @@ impl Objects {
         key: &str,
     ) -> Result<Option<Object>, CloudError> {
         const CALL: Call = Call::GetObject;
+        self.pace.take(CALL, Some(&self.home)).await;
         let request = self.client.get_object().bucket(bucket.as_str()).key(key);
         let answer = match request.send().await.map_err(failure(CALL, Some(&self.home))) {
             Err(error) if error.code.as_deref().is_some_and(|code| code.starts_with("KMS.")) => {
@@ -72,6 +77,7 @@ impl Objects {
             Some(Precondition::Absent) => (Some("*".to_owned()), None),
             Some(Precondition::Version(etag)) => (None, Some(etag.clone())),
         };
+        self.pace.take(CALL, Some(&self.home)).await;
         let answer = self
             .client
             .put_object()
@@ -100,6 +106,7 @@ impl Objects {
         let mut key_marker = None;
         let mut version_marker = None;
         loop {
+            self.pace.take(CALL, Some(&self.home)).await;
             let answer = self
                 .client
                 .list_object_versions()
@@ -138,6 +145,7 @@ impl Objects {
         const CALL: Call = Call::DeleteObjects;
         let batch = Delete::builder().set_objects(Some(batch.to_vec())).quiet(true).build();
         let batch = batch.map_err(|error| unreadable(CALL, error.to_string()))?;
+        self.pace.take(CALL, Some(&self.home)).await;
         let answer = self
             .client
             .delete_objects()

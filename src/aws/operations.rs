@@ -33,6 +33,7 @@ impl StackSets {
     ) -> Result<(), CloudError> {
         const CALL: Call = Call::CreateStackSet;
         let (body, url) = template(spec.template.body(), from, &self.home);
+        self.pace.take(CALL, Some(&self.home)).await;
         self.client
             .create_stack_set()
             .stack_set_name(spec.name.as_str())
@@ -62,6 +63,7 @@ impl StackSets {
         operation: &OperationId,
     ) -> Result<(), CloudError> {
         let (body, url) = template(spec.template.body(), from, &self.home);
+        self.pace.take(UPDATE, Some(&self.home)).await;
         self.client
             .update_stack_set()
             .stack_set_name(spec.name.as_str())
@@ -101,6 +103,7 @@ impl StackSets {
             .parameters
             .keys()
             .map(|key| Parameter::builder().parameter_key(key).use_previous_value(true).build());
+        self.pace.take(UPDATE, Some(&self.home)).await;
         self.client
             .update_stack_set()
             .stack_set_name(set.as_str())
@@ -125,6 +128,7 @@ impl StackSets {
         operation: &OperationId,
     ) -> Result<(), CloudError> {
         const CALL: Call = Call::CreateStackInstances;
+        self.pace.take(CALL, Some(&self.home)).await;
         self.client
             .create_stack_instances()
             .stack_set_name(set.as_str())
@@ -149,6 +153,7 @@ impl StackSets {
         operation: &OperationId,
     ) -> Result<(), CloudError> {
         const CALL: Call = Call::DeleteStackInstances;
+        self.pace.take(CALL, Some(&self.home)).await;
         self.client
             .delete_stack_instances()
             .stack_set_name(set.as_str())
@@ -173,6 +178,7 @@ impl StackSets {
         set: &StackSetName,
     ) -> Result<(), CloudError> {
         const CALL: Call = Call::DeleteStackSet;
+        self.pace.take(CALL, Some(&self.home)).await;
         let request =
             self.client.delete_stack_set().stack_set_name(set.as_str()).call_as(sdk(call_as));
         match request.send().await.map_err(failure(CALL, Some(&self.home))) {
@@ -188,6 +194,7 @@ impl StackSets {
         operation: &OperationId,
     ) -> Result<OperationProgress, CloudError> {
         const CALL: Call = Call::DescribeStackSetOperation;
+        self.pace.take(CALL, Some(&self.home)).await;
         let answer = self
             .client
             .describe_stack_set_operation()
@@ -218,6 +225,7 @@ impl StackSets {
     ) -> Result<Vec<InstanceResult>, CloudError> {
         const CALL: Call = Call::ListStackSetOperationResults;
         let results = all_pages(CALL, async |token| {
+            self.pace.take(CALL, Some(&self.home)).await;
             let answer = self
                 .client
                 .list_stack_set_operation_results()

@@ -1,5 +1,7 @@
 //! Organizations: the tree.
 
+use std::sync::Arc;
+
 use aws_config::SdkConfig;
 use aws_sdk_organizations::{
     Client,
@@ -10,7 +12,7 @@ use crate::{
     aws::{
         answer::{all_pages, name, next, required, unreadable},
         error::failure,
-        pace::{Bucket, DESCRIBE_ORGANIZATION, LIST_ACCOUNTS, LIST_FOR_PARENT, LIST_ROOTS},
+        pace::Pace,
     },
     cloud::{Call, CloudError, FeatureSet, ListedAccount, ListedUnit, OrganizationFacts, Page},
     ids::{AccountId, OuId},
@@ -23,27 +25,18 @@ const PAGE: i32 = 20;
 #[derive(Debug)]
 pub(super) struct Organizations {
     client: Client,
-    describe_organization: Bucket,
-    list_accounts: Bucket,
-    list_for_parent: Bucket,
-    list_roots: Bucket,
+    pace: Arc<Pace>,
 }
 
 impl Organizations {
     /// The SDK itself picks the partition's one Region that answers for Organizations.
-    pub(super) fn new(config: &SdkConfig) -> Self {
-        Self {
-            client: Client::new(config),
-            describe_organization: Bucket::new(DESCRIBE_ORGANIZATION),
-            list_accounts: Bucket::new(LIST_ACCOUNTS),
-            list_for_parent: Bucket::new(LIST_FOR_PARENT),
-            list_roots: Bucket::new(LIST_ROOTS),
-        }
+    pub(super) fn new(config: &SdkConfig, pace: Arc<Pace>) -> Self {
+        Self { client: Client::new(config), pace }
     }
 
     pub(super) async fn describe(&self) -> Result<OrganizationFacts, CloudError> {
         const CALL: Call = Call::DescribeOrganization;
-        self.describe_organization.take().await;
+        self.pace.take(CALL, None).await;
         let answer =
             self.client.describe_organization().send().await.map_err(failure(CALL, None))?;
         let organization = answer
@@ -64,7 +57,7 @@ impl Organizations {
         page: Option<String>,
     ) -> Result<Page<ListedAccount>, CloudError> {
         const CALL: Call = Call::ListAccounts;
-        self.list_accounts.take().await;
+        self.pace.take(CALL, None).await;
         let request = self.client.list_accounts().max_results(PAGE).set_next_token(page);
         let answer = request.send().await.map_err(failure(CALL, None))?;
         listed_accounts(CALL, answer.accounts(), answer.next_token())
@@ -76,7 +69,7 @@ impl Organizations {
         page: Option<String>,
     ) -> Result<Page<ListedAccount>, CloudError> {
         const CALL: Call = Call::ListAccountsForParent;
-        self.list_for_parent.take().await;
+        self.pace.take(CALL, None).await;
         let answer = self
             .client
             .list_accounts_for_parent()
@@ -95,7 +88,7 @@ impl Organizations {
         page: Option<String>,
     ) -> Result<Page<ListedUnit>, CloudError> {
         const CALL: Call = Call::ListOrganizationalUnitsForParent;
-        self.list_for_parent.take().await;
+        self.pace.take(CALL, None).await;
         let answer = self
             .client
             .list_organizational_units_for_parent()
@@ -121,7 +114,7 @@ impl Organizations {
     pub(super) async fn roots(&self) -> Result<Vec<ListedUnit>, CloudError> {
         const CALL: Call = Call::ListRoots;
         let roots = all_pages(CALL, async |token| {
-            self.list_roots.take().await;
+            self.pace.take(CALL, None).await;
             let request = self.client.list_roots().max_results(PAGE).set_next_token(token);
             let answer = request.send().await.map_err(failure(CALL, None))?;
             let next = next(answer.next_token());

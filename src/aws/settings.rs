@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use aws_config::{AppName, BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 
-use crate::ids::Region;
+use crate::{cloud::MaxRate, ids::Region};
 
 /// Attempts at one call, the first included.
 const ATTEMPTS: u32 = 10;
@@ -31,6 +31,8 @@ pub struct Settings {
     pub s3_path_style: bool,
     /// Who decides how often a call is tried: [`Environment::retries`].
     pub retries: Retries,
+    /// `--max-rate`: no more calls a second than this, whatever AWS allows.
+    pub max_rate: Option<MaxRate>,
 }
 
 /// Who decides how often a call is tried.

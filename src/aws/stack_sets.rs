@@ -1,6 +1,9 @@
 //! Stack sets: looking at them. `operations` changes them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::{
@@ -16,6 +19,7 @@ use crate::{
         answer::{all_pages, name, next, pairs, required, unreadable},
         cloudformation,
         error::failure,
+        pace::Pace,
     },
     cloud::{
         Call, CloudError, CloudErrorKind, OperationStatus, Page, StackSetDescription, TrustedAccess,
@@ -32,11 +36,12 @@ pub(super) const PAGE: i32 = 100;
 pub(super) struct StackSets {
     pub(super) client: Client,
     pub(super) home: Region,
+    pub(super) pace: Arc<Pace>,
 }
 
 impl StackSets {
-    pub(super) fn new(config: &SdkConfig, home: Region) -> Self {
-        Self { client: cloudformation::client(config), home }
+    pub(super) fn new(config: &SdkConfig, home: Region, pace: Arc<Pace>) -> Self {
+        Self { client: cloudformation::client(config), home, pace }
     }
 
     /// A member account that is no delegated administrator gets the same `DISABLED` as one that is,
@@ -48,6 +53,7 @@ impl StackSets {
         const LIST: Call = Call::ListStackSets;
         const DESCRIBE: Call = Call::DescribeOrganizationsAccess;
         if call_as == CallAs::DelegatedAdministrator {
+            self.pace.take(LIST, Some(&self.home)).await;
             let request = self.client.list_stack_sets().call_as(sdk(call_as)).max_results(1);
             match request.send().await.map_err(failure(LIST, Some(&self.home))) {
                 Ok(_) => {}
@@ -55,6 +61,7 @@ impl StackSets {
                 Err(error) => return Err(error),
             }
         }
+        self.pace.take(DESCRIBE, Some(&self.home)).await;
         let request = self.client.describe_organizations_access().call_as(sdk(call_as));
         let answer = request.send().await.map_err(failure(DESCRIBE, Some(&self.home)))?;
         Ok(match answer.status() {
@@ -66,6 +73,7 @@ impl StackSets {
     pub(super) async fn names(&self, call_as: CallAs) -> Result<Vec<StackSetName>, CloudError> {
         const CALL: Call = Call::ListStackSets;
         let sets = all_pages(CALL, async |token| {
+            self.pace.take(CALL, Some(&self.home)).await;
             let answer = self
                 .client
                 .list_stack_sets()
@@ -89,6 +97,7 @@ impl StackSets {
         set: &StackSetName,
     ) -> Result<Option<StackSetDescription>, CloudError> {
         const CALL: Call = Call::DescribeStackSet;
+        self.pace.take(CALL, Some(&self.home)).await;
         let request =
             self.client.describe_stack_set().stack_set_name(set.as_str()).call_as(sdk(call_as));
         let answer = match request.send().await.map_err(failure(CALL, Some(&self.home))) {
@@ -119,6 +128,7 @@ impl StackSets {
     ) -> Result<BTreeMap<(AccountId, Region), InstanceSeen>, CloudError> {
         const CALL: Call = Call::ListStackInstances;
         let instances = all_pages(CALL, async |token| {
+            self.pace.take(CALL, Some(&self.home)).await;
             let answer = self
                 .client
                 .list_stack_instances()
@@ -143,6 +153,7 @@ impl StackSets {
     ) -> Result<BTreeMap<OuId, BTreeSet<Region>>, CloudError> {
         const CALL: Call = Call::ListStackSetAutoDeploymentTargets;
         let targets = all_pages(CALL, async |token| {
+            self.pace.take(CALL, Some(&self.home)).await;
             let answer = self
                 .client
                 .list_stack_set_auto_deployment_targets()
@@ -176,6 +187,7 @@ impl StackSets {
         set: &StackSetName,
     ) -> Result<Vec<OperationSeen>, CloudError> {
         const CALL: Call = Call::ListStackSetOperations;
+        self.pace.take(CALL, Some(&self.home)).await;
         let answer = self
             .client
             .list_stack_set_operations()

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use aws_config::SdkConfig;
@@ -19,6 +19,7 @@ use crate::{
         answer::{next, pairs, required},
         cloudformation::{client, parameters, tags, template},
         error::failure,
+        pace::Pace,
         settings::in_region,
         stack_events::{begins_a_change, causes},
     },
@@ -37,11 +38,12 @@ pub(super) struct Stacks {
     home: Region,
     /// One client a Region, made when it is first needed.
     clients: Mutex<BTreeMap<Region, Client>>,
+    pace: Arc<Pace>,
 }
 
 impl Stacks {
-    pub(super) fn new(config: SdkConfig, home: Region) -> Self {
-        Self { config, home, clients: Mutex::default() }
+    pub(super) fn new(config: SdkConfig, home: Region, pace: Arc<Pace>) -> Self {
+        Self { config, home, clients: Mutex::default(), pace }
     }
 
     fn client(&self, region: &Region) -> Client {
@@ -55,6 +57,7 @@ impl Stacks {
     /// Whether CloudFormation understands a template.
     pub(super) async fn check_template(&self, body: &str) -> Result<(), CloudError> {
         const CALL: Call = Call::ValidateTemplate;
+        self.pace.take(CALL, Some(&self.home)).await;
         let request = self.client(&self.home).validate_template().template_body(body);
         request.send().await.map_err(failure(CALL, Some(&self.home)))?;
         Ok(())
@@ -73,6 +76,7 @@ impl Stacks {
         let template = if text == "REVIEW_IN_PROGRESS" {
             String::new()
         } else {
+            self.pace.take(CALL, Some(region)).await;
             let answer = self
                 .client(region)
                 .get_template()
@@ -108,6 +112,7 @@ impl Stacks {
         name: &StackName,
     ) -> Result<Option<Stack>, CloudError> {
         const CALL: Call = Call::DescribeStacks;
+        self.pace.take(CALL, Some(region)).await;
         let request = self.client(region).describe_stacks().stack_name(name.as_str());
         match request.send().await.map_err(failure(CALL, Some(region))) {
             Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),
@@ -124,6 +129,7 @@ impl Stacks {
     ) -> Result<(), CloudError> {
         const CALL: Call = Call::CreateChangeSet;
         let (body, url) = template(spec.template.body(), from, &self.home);
+        self.pace.take(CALL, Some(&spec.region)).await;
         let answer = self
             .client(&spec.region)
             .create_change_set()
@@ -165,6 +171,7 @@ impl Stacks {
         change_set: &str,
     ) -> Result<(Option<ChangeSetStatus>, Option<ExecutionStatus>, Option<String>), CloudError>
     {
+        self.pace.take(Call::DescribeChangeSet, Some(region)).await;
         let answer = self
             .client(region)
             .describe_change_set()
@@ -182,6 +189,7 @@ impl Stacks {
         stack: &StackName,
         change_set: &str,
     ) -> Result<(), CloudError> {
+        self.pace.take(Call::ExecuteChangeSet, Some(region)).await;
         let answer = self
             .client(region)
             .execute_change_set()
@@ -211,6 +219,7 @@ impl Stacks {
         stack: &StackName,
         change_set: &str,
     ) -> Result<(), CloudError> {
+        self.pace.take(Call::DeleteChangeSet, Some(region)).await;
         let answer = self
             .client(region)
             .delete_change_set()
@@ -227,6 +236,7 @@ impl Stacks {
         region: &Region,
         name: &StackName,
     ) -> Result<(), CloudError> {
+        self.pace.take(Call::DeleteStack, Some(region)).await;
         let request = self.client(region).delete_stack().stack_name(name.as_str());
         let answer = request.send().await.map_err(failure(Call::DeleteStack, Some(region)));
         unless_missing(answer.map(drop))
@@ -269,6 +279,7 @@ impl Stacks {
         let mut events = Vec::new();
         let mut token = None;
         loop {
+            self.pace.take(Call::DescribeStackEvents, Some(region)).await;
             let answer = client
                 .describe_stack_events()
                 .stack_name(name.as_str())

@@ -1,10 +1,13 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::ids::{PolicyName, Region};
+use crate::{
+    cloud::MaxRate,
+    ids::{PolicyName, Region},
+};
 
 /// Rolls one AWS patch policy out over a whole AWS Organization.
 ///
@@ -35,6 +38,11 @@ pub(super) struct AwsArgs {
     /// The Region for commands that read no policy; a policy's `home_region` wins.
     #[arg(long, global = true, value_name = "REGION")]
     pub(super) region: Option<Region>,
+
+    /// The most calls a second to any of AWS's APIs, for organizations that other tools read too.
+    /// Without it, as many as AWS publishes.
+    #[arg(long, global = true, value_name = "N", value_parser = max_rate)]
+    pub(super) max_rate: Option<MaxRate>,
 }
 
 /// When to use colour.
@@ -236,4 +244,9 @@ fn digest(text: &str) -> Result<String, String> {
     is_digest.then(|| text.to_owned()).ok_or_else(|| {
         "a digest is 6 or more of 0-9 and a-f, as `orgpatch plan` prints them".to_owned()
     })
+}
+
+fn max_rate(text: &str) -> Result<MaxRate, String> {
+    let rate = text.parse::<NonZeroU32>().map(MaxRate);
+    rate.map_err(|_| "a rate is a whole number of calls a second, 1 or more".to_owned())
 }

@@ -62,6 +62,7 @@ impl World {
             home_region: home_region.cloned(),
             s3_path_style: environment.s3_path_style,
             retries: environment.retries,
+            max_rate: self.aws.max_rate,
         };
         Ok(Box::pin(crate::aws::Aws::connect(settings)).await?)
     }

@@ -2,11 +2,11 @@
 //!
 //! Since 2026-03-31 `ListAccounts` answers the OU chain of each account (`Paths`), so its pages alone
 //! tell where everybody sits; only the OUs' names are left, one call an OU. Where the chains are
-//! missing, both OUs and accounts are asked for level by level. Both ways give the same tree.
+//! missing, accounts are asked for OU by OU. Both ways give the same tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 
 use crate::{
     cloud::{CloudError, CloudRead, ListedAccount, ListedUnit, OrganizationFacts, Page},
@@ -28,18 +28,7 @@ pub async fn organization(
     cloud: &impl CloudRead,
     facts: &OrganizationFacts,
 ) -> Result<Organization, DiscoverError> {
-    let first = cloud.accounts(None).await?;
-    let chained = first.items.iter().all(|account| account.chain.is_some());
-    let (units, accounts) = if chained {
-        let listed = rest(first, |page| cloud.accounts(page)).await?;
-        if listed.iter().all(|account| account.chain.is_some()) && !listed.is_empty() {
-            by_chains(cloud, listed).await?
-        } else {
-            by_walking(cloud).await?
-        }
-    } else {
-        by_walking(cloud).await?
-    };
+    let (units, accounts) = tree(cloud).await?;
     let organization =
         Organization::new(facts.id.clone(), facts.management_account.clone(), units, accounts)?;
     if organization.accounts().any(|account| account.state == AccountState::Active) {
@@ -47,6 +36,42 @@ pub async fn organization(
     } else {
         Err(DiscoverError::NoActiveAccount(facts.id.clone()))
     }
+}
+
+/// OUs and accounts. Both are listed at the same time, since each has a quota of its own.
+async fn tree(cloud: &impl CloudRead) -> Result<(Vec<Unit>, Vec<Account>), DiscoverError> {
+    // The first accounts say whether chains are answered, and where the root is.
+    let mut first = cloud.accounts(None).await?;
+    let mut seen = BTreeSet::new();
+    while first.items.is_empty()
+        && let Some(token) = first.next.take()
+    {
+        if !seen.insert(token.clone()) {
+            return Err(DiscoverError::EndlessListing);
+        }
+        first = cloud.accounts(Some(token)).await?;
+    }
+    let root = first.items.first().and_then(|account| account.chain.as_ref()?.first().cloned());
+    let Some(root) = root else {
+        let units = units_below(cloud, the_root(cloud).await?).await?;
+        let accounts = members(cloud, &units).await?;
+        return Ok((units, accounts));
+    };
+    let root = ListedUnit { id: root, name: "Root".to_owned() };
+    let listing = rest(first, |page| cloud.accounts(page));
+    let (listed, units) = future::try_join(listing, units_below(cloud, root)).await?;
+    let accounts = match listed.into_iter().map(placed).collect() {
+        Some(accounts) => accounts,
+        None => members(cloud, &units).await?,
+    };
+    Ok((units, accounts))
+}
+
+/// An account with its parent; none where the chain is missing.
+fn placed(account: ListedAccount) -> Option<Account> {
+    let ListedAccount { id, name, state, chain } = account;
+    let parent = chain?.last()?.clone();
+    Some(Account { id, name, parent, state })
 }
 
 /// All items of a listing, given its first page. A page may be empty and yet not be the last. A listing
@@ -71,29 +96,8 @@ where
     Ok(items)
 }
 
-async fn by_chains(
-    cloud: &impl CloudRead,
-    listed: Vec<ListedAccount>,
-) -> Result<(Vec<Unit>, Vec<Account>), DiscoverError> {
-    let root = listed.iter().find_map(|account| account.chain.as_ref()?.first().cloned());
-    let root = match root {
-        Some(root) => ListedUnit { id: root, name: "Root".to_owned() },
-        None => the_root(cloud).await?,
-    };
-    let units = units_below(cloud, root).await?;
-    let accounts = listed
-        .into_iter()
-        .filter_map(|ListedAccount { id, name, state, chain }| {
-            let parent = chain?.last()?.clone();
-            Some(Account { id, name, parent, state })
-        })
-        .collect();
-    Ok((units, accounts))
-}
-
-async fn by_walking(cloud: &impl CloudRead) -> Result<(Vec<Unit>, Vec<Account>), DiscoverError> {
-    let root = the_root(cloud).await?;
-    let units = units_below(cloud, root).await?;
+/// The accounts of each OU, asked for OU by OU.
+async fn members(cloud: &impl CloudRead, units: &[Unit]) -> Result<Vec<Account>, DiscoverError> {
     let accounts: Vec<Vec<Account>> = stream::iter(units.iter().map(|unit| &unit.id))
         .map(|parent| async move {
             let first = cloud.accounts_of(parent, None).await?;
@@ -106,7 +110,7 @@ async fn by_walking(cloud: &impl CloudRead) -> Result<(Vec<Unit>, Vec<Account>),
         .buffered(AT_A_TIME)
         .try_collect()
         .await?;
-    Ok((units, accounts.into_iter().flatten().collect()))
+    Ok(accounts.into_iter().flatten().collect())
 }
 
 async fn the_root(cloud: &impl CloudRead) -> Result<ListedUnit, DiscoverError> {

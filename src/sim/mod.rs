@@ -18,6 +18,7 @@ mod clock;
 mod deployment;
 mod example;
 mod failure;
+mod gate;
 mod inspect;
 mod intrinsic;
 mod operation;

@@ -24,7 +24,7 @@ use crate::{
 const PAGE: usize = 20;
 
 /// The most that CloudFormation puts on a page.
-const STACK_SETS_PAGE: usize = 100;
+pub(super) const STACK_SETS_PAGE: usize = 100;
 
 impl SimulatedAws {
     /// One page of a listing. The mark of an empty page is a `+` in the token of the next one.
@@ -165,12 +165,14 @@ impl CloudRead for SimulatedAws {
 
     async fn stack_set_names(&self, call_as: CallAs) -> Result<Vec<StackSetName>, CloudError> {
         let call = Call::ListStackSets;
-        self.look(call, |world| {
-            world.check_caller(call, call_as)?;
-            self.count(call, world.stack_sets.len().saturating_sub(1) / STACK_SETS_PAGE);
-            Ok(world.stack_sets.keys().cloned().collect())
-        })
-        .await
+        let names: Vec<StackSetName> = self
+            .look(call, |world| {
+                world.check_caller(call, call_as)?;
+                Ok(world.stack_sets.keys().cloned().collect())
+            })
+            .await?;
+        self.further_pages(call, names.len().saturating_sub(1) / STACK_SETS_PAGE).await?;
+        Ok(names)
     }
 
     async fn stack_set(
@@ -198,14 +200,15 @@ impl CloudRead for SimulatedAws {
         name: &StackSetName,
     ) -> Result<BTreeMap<(AccountId, Region), InstanceSeen>, CloudError> {
         let call = Call::ListStackInstances;
-        self.look(call, |world| {
-            world.check_caller(call, call_as)?;
-            let now = world.now;
-            let listed = world.stack_set(call, name)?.listed(now);
-            self.count(call, listed.len().saturating_sub(1) / STACK_SETS_PAGE);
-            Ok(listed)
-        })
-        .await
+        let listed = self
+            .look(call, |world| {
+                world.check_caller(call, call_as)?;
+                let now = world.now;
+                Ok(world.stack_set(call, name)?.listed(now))
+            })
+            .await?;
+        self.further_pages(call, listed.len().saturating_sub(1) / STACK_SETS_PAGE).await?;
+        Ok(listed)
     }
 
     async fn auto_deployment_targets(
@@ -247,10 +250,10 @@ impl CloudRead for SimulatedAws {
     ) -> Result<Option<StackSeen>, CloudError> {
         let place = (region.clone(), name.clone());
         let find = |world: &mut World| Ok(world.stacks.get(&place).map(super::stack::Stack::seen));
-        let Some(_) = self.look(Call::DescribeStacks, find).await? else {
+        let Some(_) = self.look_in(region, Call::DescribeStacks, find).await? else {
             return Ok(None);
         };
-        self.look(Call::GetTemplate, find).await
+        self.look_in(region, Call::GetTemplate, find).await
     }
 
     async fn check_template(&self, body: &str) -> Result<(), CloudError> {

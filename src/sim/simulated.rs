@@ -7,11 +7,12 @@ use std::{
 };
 
 use crate::{
-    cloud::{Call, CloudError, CloudErrorKind, TrustedAccess},
+    cloud::{Call, CloudError, CloudErrorKind, MaxRate, TrustedAccess},
     ids::{AccountId, OperationId, OuId, Region, StackSetName},
     sim::{
         clock::Clock,
         failure::{failed, unreachable},
+        gate::Gate,
         random::Random,
         world::World,
     },
@@ -38,7 +39,8 @@ pub(super) struct Desk {
     pub(super) pages: Pages,
     faults: Vec<Fault>,
     denied: BTreeSet<Call>,
-    random: Random,
+    pub(super) random: Random,
+    pub(super) gate: Gate,
 }
 
 /// Whether listings of accounts say which OUs are above each.
@@ -94,6 +96,7 @@ impl SimulatedAws {
             faults: Vec::new(),
             denied: BTreeSet::new(),
             random: Random::new(SEED),
+            gate: Gate::paced(None),
         };
         Self {
             home_region: snapshot.region.clone(),
@@ -136,6 +139,40 @@ impl SimulatedAws {
     pub fn with_trusted_access(self, access: TrustedAccess) -> Self {
         self.world.borrow_mut().trusted_access = access;
         self
+    }
+
+    /// Has the client make every call at once, whatever rates AWS publishes. It keeps to them by default.
+    #[must_use]
+    pub fn without_pace(self) -> Self {
+        self.desk.borrow_mut().gate.hurry();
+        self
+    }
+
+    /// Has the client keep to rates that are lower than those published.
+    #[must_use]
+    pub fn with_max_rate(self, most: MaxRate) -> Self {
+        self.desk.borrow_mut().gate.slow_down(most);
+        self
+    }
+
+    /// Lets somebody else take so many calls a second from every quota.
+    #[must_use]
+    pub fn with_others(self, calls_a_second: u32) -> Self {
+        self.desk.borrow_mut().gate.share_with(calls_a_second);
+        self
+    }
+
+    /// Sets how long a request and its answer take. They take no time by default.
+    #[must_use]
+    pub fn with_latency(self, latency: Duration) -> Self {
+        self.desk.borrow_mut().gate.latency = latency;
+        self
+    }
+
+    /// Takes the network away for a time, counted from now.
+    pub fn lose_network(&self, from: Duration, length: Duration) {
+        let begins = self.clock.now() + from;
+        self.desk.borrow_mut().gate.outage = begins..begins + length;
     }
 
     /// Loses the connection once. May be given several times.
@@ -233,6 +270,11 @@ impl SimulatedAws {
         self.desk.borrow().writes
     }
 
+    /// How many requests were refused for coming too fast. The client tries those again.
+    pub fn throttled(&self) -> u64 {
+        self.desk.borrow().gate.throttled
+    }
+
     /// The world as it is by now.
     pub(super) fn world_now(&self) -> RefMut<'_, World> {
         let mut world = self.world.borrow_mut();
@@ -246,7 +288,18 @@ impl SimulatedAws {
         call: Call,
         answer: impl FnOnce(&mut World) -> Result<T, CloudError>,
     ) -> Result<T, CloudError> {
+        self.look_in(&self.home_region, call, answer).await
+    }
+
+    /// The same in another Region than the home Region.
+    pub(super) async fn look_in<T>(
+        &self,
+        region: &Region,
+        call: Call,
+        answer: impl FnOnce(&mut World) -> Result<T, CloudError>,
+    ) -> Result<T, CloudError> {
         self.count(call, 1);
+        self.pass(call, region).await?;
         self.be_overtaken().await;
         self.check_allowed(call)?;
         answer(&mut self.world_now())
@@ -260,12 +313,23 @@ impl SimulatedAws {
         call: Call,
         effect: impl FnOnce(&mut World) -> Result<T, CloudError>,
     ) -> Result<T, CloudError> {
+        self.change_in(&self.home_region, call, effect).await
+    }
+
+    /// The same in another Region than the home Region.
+    pub(super) async fn change_in<T>(
+        &self,
+        region: &Region,
+        call: Call,
+        effect: impl FnOnce(&mut World) -> Result<T, CloudError>,
+    ) -> Result<T, CloudError> {
         self.count(call, 1);
         let number = {
             let mut desk = self.desk.borrow_mut();
             desk.writes += 1;
             desk.writes
         };
+        self.pass(call, region).await?;
         self.be_overtaken().await;
         self.check_allowed(call)?;
         let struck = |when| self.desk.borrow().faults.contains(&Fault { at: number, when });
@@ -276,7 +340,7 @@ impl SimulatedAws {
         if struck(When::After) { Err(unreachable(call)) } else { reply }
     }
 
-    /// Counts further pages of a call.
+    /// Counts calls.
     pub(super) fn count(&self, call: Call, times: usize) {
         *self.desk.borrow_mut().calls.entry(call).or_default() += times as u64;
     }

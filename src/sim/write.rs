@@ -8,7 +8,7 @@ use crate::{
         InstanceResult, OperationProgress, Precondition, StackProgress, TemplateFrom,
     },
     ids::{BucketName, CallAs, OperationId, Region, StackName, StackSetName},
-    sim::simulated::SimulatedAws,
+    sim::{read::STACK_SETS_PAGE, simulated::SimulatedAws},
     state::{Preferences, Retain, StackSetSpec, StackSpec},
 };
 
@@ -126,14 +126,15 @@ impl CloudWrite for SimulatedAws {
         operation: &OperationId,
     ) -> Result<Vec<InstanceResult>, CloudError> {
         let call = Call::ListStackSetOperationResults;
-        self.look(call, |world| {
-            world.check_caller(call, call_as)?;
-            let at = world.now.saturating_sub(world.lag);
-            let results = world.operation(call, name, operation)?.results(at);
-            self.count(call, results.len().saturating_sub(1) / 100);
-            Ok(results)
-        })
-        .await
+        let results = self
+            .look(call, |world| {
+                world.check_caller(call, call_as)?;
+                let at = world.now.saturating_sub(world.lag);
+                Ok(world.operation(call, name, operation)?.results(at))
+            })
+            .await?;
+        self.further_pages(call, results.len().saturating_sub(1) / STACK_SETS_PAGE).await?;
+        Ok(results)
     }
 
     async fn create_change_set(
@@ -144,7 +145,7 @@ impl CloudWrite for SimulatedAws {
         change_set: &str,
     ) -> Result<(), CloudError> {
         let call = Call::CreateChangeSet;
-        self.change(call, |world| {
+        self.change_in(&spec.region, call, |world| {
             let template = world.template(call, &spec.template, template)?;
             world.create_change_set(call, spec, template, kind, change_set)
         })
@@ -158,7 +159,10 @@ impl CloudWrite for SimulatedAws {
         change_set: &str,
     ) -> Result<ChangeSetProgress, CloudError> {
         let call = Call::DescribeChangeSet;
-        self.look(call, |world| world.change_set_progress(call, region, stack, change_set)).await
+        self.look_in(region, call, |world| {
+            world.change_set_progress(call, region, stack, change_set)
+        })
+        .await
     }
 
     async fn execute_change_set(
@@ -168,7 +172,10 @@ impl CloudWrite for SimulatedAws {
         change_set: &str,
     ) -> Result<(), CloudError> {
         let call = Call::ExecuteChangeSet;
-        self.change(call, |world| world.execute_change_set(call, region, stack, change_set)).await
+        self.change_in(region, call, |world| {
+            world.execute_change_set(call, region, stack, change_set)
+        })
+        .await
     }
 
     async fn delete_change_set(
@@ -177,7 +184,7 @@ impl CloudWrite for SimulatedAws {
         stack: &StackName,
         change_set: &str,
     ) -> Result<(), CloudError> {
-        self.change(Call::DeleteChangeSet, |world| {
+        self.change_in(region, Call::DeleteChangeSet, |world| {
             world.delete_change_set(region, stack, change_set);
             Ok(())
         })
@@ -186,7 +193,7 @@ impl CloudWrite for SimulatedAws {
 
     async fn delete_stack(&self, region: &Region, name: &StackName) -> Result<(), CloudError> {
         let call = Call::DeleteStack;
-        self.change(call, |world| world.delete_stack(call, region, name)).await
+        self.change_in(region, call, |world| world.delete_stack(call, region, name)).await
     }
 
     async fn stack_progress(
@@ -195,7 +202,7 @@ impl CloudWrite for SimulatedAws {
         name: &StackName,
     ) -> Result<StackProgress, CloudError> {
         let call = Call::DescribeStacks;
-        self.look(call, |world| Ok(world.stack_progress(region, name))).await
+        self.look_in(region, call, |world| Ok(world.stack_progress(region, name))).await
     }
 
     async fn put_object(

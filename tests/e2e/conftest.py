@@ -1,9 +1,10 @@
-"""One world for each file of tests."""
+"""One world for each file of tests, of the usual size or a small one."""
 
 from collections.abc import Iterator
 
 import pytest
 
+import small
 import world as worlds
 from world import World
 
@@ -11,4 +12,10 @@ from world import World
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with worlds.opened(tmp_path_factory.mktemp("world")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with small.opened(tmp_path_factory.mktemp("small")) as opened:
         yield opened

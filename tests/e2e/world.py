@@ -5,7 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import emulator
@@ -108,8 +108,16 @@ class World:
         file.write_text(policy.text())
         return str(file)
 
+    def through(self, url: str) -> "World":
+        """The same world for orgpatch, which goes through what listens at `url`."""
+        return replace(self, emulator=replace(self.emulator, url=url))
+
     def run(self, *arguments: str, keys: Keys | None = ROOT_KEYS, **env: str) -> Run:
-        """Runs orgpatch with an environment of its own: nothing of this machine's."""
+        """Runs orgpatch to its end."""
+        return _run(arguments, self.environment(keys) | env, self.folder)
+
+    def environment(self, keys: Keys | None = ROOT_KEYS) -> dict[str, str]:
+        """An environment of orgpatch's own: nothing of this machine's."""
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -121,7 +129,7 @@ class World:
         if keys is not None:
             environment["AWS_ACCESS_KEY_ID"] = keys.access_key_id
             environment["AWS_SECRET_ACCESS_KEY"] = keys.secret_access_key
-        return _run(arguments, environment | env, self.folder)
+        return environment
 
 
 def run_alone(*arguments: str) -> Run:
@@ -131,7 +139,7 @@ def run_alone(*arguments: str) -> Run:
 
 def _run(arguments: tuple[str, ...], environment: dict[str, str], folder: Path) -> Run:
     done = subprocess.run(
-        [_binary(), *arguments],
+        [binary(), *arguments],
         env=environment,
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -159,7 +167,8 @@ def opened(
         )
 
 
-def _binary() -> Path:
+def binary() -> Path:
+    """The orgpatch that is tested."""
     chosen = Path(os.environ.get("ORGPATCH_BIN") or "target/debug/orgpatch")
     # The binary runs in another directory, and a relative path is meant from here.
     return REPOSITORY / chosen

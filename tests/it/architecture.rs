@@ -226,3 +226,18 @@ fn now() { let _ = jiff::Timestamp::now(); println!(\"{}\", aws_config::load());
     assert_eq!(violations("sim", "src/sim/a.rs", &long).len(), 1);
     assert_eq!(violations("sim", "src/sim/a.rs", "fn f() { let draws_ = 1; }"), [""; 0]);
 }
+
+#[test]
+fn no_adapter_sends_a_request_without_keeping_to_the_rate() {
+    let mut files = Vec::new();
+    source_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws"), &mut files);
+    let mut requests = 0;
+    for file in files {
+        let code = code(&fs::read_to_string(&file).unwrap());
+        let sent = code.matches(".send()").count();
+        let taken = code.matches("pace.take(").count();
+        assert_eq!(sent, taken, "{}: each `.send()` needs its `pace.take(…)`", file.display());
+        requests += sent;
+    }
+    assert!(requests > 20, "requests are made otherwise now");
+}

@@ -9,7 +9,7 @@ mod command_line;
 mod convergence;
 mod exclusion;
 mod fake_http;
-
+mod rates;
 mod readme;
 mod stories;
 mod wire;

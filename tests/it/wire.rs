@@ -34,7 +34,7 @@ fn with<T>(script: Vec<Reply>, call: impl AsyncFnOnce(Aws) -> T) -> (T, Vec<Requ
         .endpoint_url(server.url())
         .retry_config(retries)
         .build();
-    let aws = Aws::from_config(&config, parsed("eu-west-1"), true);
+    let aws = Aws::from_config(&config, parsed("eu-west-1"), true, None);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let result = runtime.block_on(call(aws));
     (result, server.requests())
