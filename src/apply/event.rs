@@ -20,8 +20,8 @@ pub struct Event<'a> {
 pub enum EventKind<'a> {
     /// It begins.
     Started,
-    /// It waits for something else that runs at AWS.
-    Waiting,
+    /// It waits, and then goes on.
+    Waiting(WaitingFor<'a>),
     /// Its operation runs at AWS under this ID.
     Operation(&'a OperationId),
     /// Its operation has come so far.
@@ -35,6 +35,15 @@ pub enum EventKind<'a> {
     },
     /// It has ended.
     Ended(&'a StepEnd),
+}
+
+/// What a step waits for.
+#[derive(Clone, Copy, Debug)]
+pub enum WaitingFor<'a> {
+    /// Another operation that runs on the same stack set.
+    OtherOperation,
+    /// An answer: this call got none, or came too fast, and is made again.
+    Answer(&'a CloudError),
 }
 
 /// How a step ended.
@@ -75,6 +84,9 @@ pub enum StepFailure {
     /// Not everything could be taken back that a ring added outside of its stacks, which therefore stay.
     #[error("not everything could be taken back in {}, so the stacks stay", places(.0.len()))]
     LeftBehind(Vec<InstanceFailure>),
+    /// An operation runs on, and how it stands could not be seen any more.
+    #[error("operation {0} runs on at AWS, and can't be seen any more: {1}")]
+    LostFromSight(OperationId, CloudError),
     /// Somebody stopped the operation.
     #[error("operation {0} was stopped by somebody else")]
     Stopped(OperationId),
@@ -103,6 +115,9 @@ impl StepFailure {
     pub fn help(&self) -> Option<&'static str> {
         match self {
             Self::Call(error) => error.help(),
+            Self::LostFromSight(..) => Some(
+                "Nothing behind it was begun. Run the same command again once AWS can be reached: it waits for the operation, then goes on.",
+            ),
             Self::Instances { .. } => Some(
                 "Mend the cause in those accounts, then run the same command again: it repeats only what failed.",
             ),

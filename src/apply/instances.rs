@@ -99,7 +99,8 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         let mut looks = 0;
         loop {
             looks += 1;
-            let listed = self.cloud.operation_results(self.call_as, name, &operation).await?;
+            let listed =
+                self.seen(|| self.cloud.operation_results(self.call_as, name, &operation)).await?;
             let mut results: BTreeMap<(AccountId, Region), InstanceResult> = listed
                 .into_iter()
                 .map(|result| ((result.account.clone(), result.region.clone()), result))

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
-
 use crate::{
     apply::{
-        Event, EventKind, InstanceFailure, StepFailure,
+        Event, EventKind, InstanceFailure, StepFailure, WaitingFor,
         perform::{Performer, Progress},
+        persist::{UNANSWERED, may_pass},
     },
     cloud::{
         CloudError, CloudErrorKind, CloudWrite, InstanceResult, OperationStatus, ResultStatus,
@@ -19,10 +18,6 @@ use crate::{
 /// The first pause between two looks at an operation; each is half as long again, up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// Looks in a row that may fail before an operation counts as lost from sight. With the longest pause
-/// that is ten minutes without a network.
-const FAILED_LOOKS: u32 = 20;
 
 /// Instances up to which single results are read while an operation runs: one call for each hundred.
 const COUNTED: usize = 2_000;
@@ -38,6 +33,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
     ) -> Result<Progress, StepFailure> {
         let operation = self.operation_id(step);
         let mut pauses = Pauses::of(&operation);
+        let mut unanswered = 0;
         loop {
             let error = match begin(&operation).await {
                 Ok(()) => break,
@@ -48,19 +44,22 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 CloudErrorKind::OperationExists => break,
                 // Somebody else's operation, or auto-deployment. Ours comes after it.
                 CloudErrorKind::Busy => {
-                    self.tell(step, EventKind::Waiting);
-                    if !self.pause(pauses.next()).await {
-                        return Ok(Progress::NotBegun);
-                    }
+                    self.tell(step, EventKind::Waiting(WaitingFor::OtherOperation));
                 }
-                // The answer was lost. If the call took effect, the operation is there.
-                CloudErrorKind::Unreachable => {
-                    match self.cloud.operation_progress(self.call_as, name, &operation).await {
-                        Ok(_) => break,
-                        Err(_) => return Err(error.into()),
+                // The answer was lost. If the call took effect, the operation is there; if not, the same
+                // ID makes another try the same operation.
+                _ if may_pass(&error) && unanswered < UNANSWERED => {
+                    unanswered += 1;
+                    let seen = self.cloud.operation_progress(self.call_as, name, &operation).await;
+                    if seen.is_ok() {
+                        break;
                     }
+                    self.tell(step, EventKind::Waiting(WaitingFor::Answer(&error)));
                 }
                 _ => return Err(error.into()),
+            }
+            if !self.pause(pauses.next()).await {
+                return Ok(Progress::NotBegun);
             }
         }
         self.tell(step, EventKind::Operation(&operation));
@@ -94,14 +93,11 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         loop {
             match self.cloud.operation_progress(self.call_as, name, operation).await {
                 Err(error) => {
-                    let may_pass = matches!(
-                        error.kind,
-                        CloudErrorKind::Throttled | CloudErrorKind::Unreachable
-                    );
                     failed_looks += 1;
-                    if !may_pass || failed_looks > FAILED_LOOKS {
-                        return Err(error.into());
+                    if !may_pass(&error) || failed_looks > UNANSWERED {
+                        return Err(StepFailure::LostFromSight(operation.clone(), error));
                     }
+                    self.tell(step, EventKind::Waiting(WaitingFor::Answer(&error)));
                 }
                 Ok(progress) => {
                     failed_looks = 0;
@@ -163,13 +159,14 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         operation: &OperationId,
         expected: u32,
     ) -> Result<(Vec<InstanceFailure>, usize), StepFailure> {
-        let mut results = self.cloud.operation_results(self.call_as, name, operation).await?;
+        let look = || self.cloud.operation_results(self.call_as, name, operation);
+        let mut results = self.seen(look).await?;
         let failed = |results: &[InstanceResult]| {
             results.iter().filter(|r| r.status == ResultStatus::Failed).count()
         };
         if failed(&results) < usize::try_from(expected).unwrap_or(usize::MAX) {
             self.cloud.pause(FIRST_PAUSE).await;
-            results = self.cloud.operation_results(self.call_as, name, operation).await?;
+            results = self.seen(look).await?;
         }
         let cancelled =
             results.iter().filter(|result| result.status == ResultStatus::Cancelled).count();
@@ -188,12 +185,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
 
     /// Waits, and returns whether to go on: no, if the user wished to stop.
     pub(super) async fn pause(&self, time: Duration) -> bool {
-        if self.stop.is_wished() {
-            return false;
-        }
-        let pause = std::pin::pin!(self.cloud.pause(time));
-        let wish = std::pin::pin!(self.stop.wished());
-        matches!(select(pause, wish).await, Either::Left(_))
+        !self.stop.comes_within(self.cloud, time).await
     }
 }
 
@@ -212,6 +204,11 @@ impl Pauses {
 
     pub(super) fn beginning_with(first: Duration, operation: &OperationId) -> Self {
         Self { next: first, seed: Digest::of(operation.as_str()), number: 0 }
+    }
+
+    /// For a wait that nobody else shares.
+    pub(super) fn of_length(first: Duration) -> Self {
+        Self { next: first, seed: Digest::of(""), number: 0 }
     }
 
     pub(super) fn next(&mut self) -> Duration {

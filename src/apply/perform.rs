@@ -60,8 +60,10 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
             }
             Action::WaitForStack { region, name } => self.see_stack_out(step, region, name).await,
             Action::UploadTemplate { bucket, key, template } => {
-                cloud.put_object(bucket, key, template.body().as_bytes(), None).await?;
-                Ok(Progress::Done)
+                self.by_one_call(step, async || {
+                    cloud.put_object(bucket, key, template.body().as_bytes(), None).await.map(drop)
+                })
+                .await
             }
             Action::CreateStack { spec, template } => {
                 self.change_stack(step, spec, from(template), ChangeSetKind::Create).await
@@ -70,12 +72,13 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 self.change_stack(step, spec, from(template), ChangeSetKind::Update).await
             }
             Action::DeleteStack { region, name } => {
-                cloud.delete_stack(region, name).await?;
-                self.follow_deletion(step, region, name).await
+                match self.answered(step, || cloud.delete_stack(region, name)).await? {
+                    Some(()) => self.follow_deletion(step, region, name).await,
+                    None => Ok(Progress::NotBegun),
+                }
             }
             Action::EmptyBucket { bucket } => {
-                cloud.empty_bucket(bucket).await?;
-                Ok(Progress::Done)
+                self.by_one_call(step, || cloud.empty_bucket(bucket)).await
             }
             Action::WriteOverrides { bucket, replaces, content, changes: _ } => {
                 let precondition = match replaces {
@@ -83,13 +86,18 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                     None => Precondition::Absent,
                 };
                 let body = override_body(content);
-                cloud.put_object(bucket, OVERRIDE_KEY, &body, Some(&precondition)).await?;
-                Ok(Progress::Done)
+                self.by_one_call(step, async || {
+                    let put = cloud.put_object(bucket, OVERRIDE_KEY, &body, Some(&precondition));
+                    put.await.map(drop)
+                })
+                .await
             }
             Action::CreateStackSet { spec, template } => {
                 let token = self.operation_id(step);
-                cloud.create_stack_set(call_as, spec, from(template), token.as_str()).await?;
-                Ok(Progress::Done)
+                self.by_one_call(step, async || {
+                    cloud.create_stack_set(call_as, spec, from(template), token.as_str()).await
+                })
+                .await
             }
             Action::TurnOnManagedExecution { stack_set } => {
                 self.operate(step, stack_set, 0, async |operation| {
@@ -117,8 +125,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 self.remove_instances(step, stack_set, targets, *retain, *preferences).await
             }
             Action::DeleteStackSet { stack_set } => {
-                cloud.delete_stack_set(call_as, stack_set).await?;
-                Ok(Progress::Done)
+                self.by_one_call(step, || cloud.delete_stack_set(call_as, stack_set)).await
             }
         }
     }

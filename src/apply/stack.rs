@@ -4,20 +4,15 @@ use std::time::Duration;
 
 use crate::{
     apply::{
-        Event, EventKind, StepFailure,
+        Event, EventKind, StepFailure, WaitingFor,
         operation::Pauses,
         perform::{Performer, Progress},
+        persist::{UNANSWERED, may_pass},
     },
-    cloud::{
-        ChangeSetKind, ChangeSetProgress, CloudError, CloudErrorKind, CloudWrite, StackProgress,
-        TemplateFrom,
-    },
+    cloud::{ChangeSetKind, ChangeSetProgress, CloudWrite, StackProgress, TemplateFrom},
     ids::{Region, StackName},
     plan::{StackSpec, Step},
 };
-
-/// Looks in a row that may fail before a stack counts as lost from sight.
-const FAILED_LOOKS: u32 = 20;
 
 /// The first pause before a look at a change set or stack, which take seconds rather than minutes.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
@@ -42,19 +37,29 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         let cloud = self.cloud;
         let change_set = self.operation_id(step);
         let (region, name) = (&spec.region, &spec.name);
-        // One of that name may be left from an attempt that failed, and could not be executed again.
-        cloud.delete_change_set(region, name, change_set.as_str()).await?;
-        cloud.create_change_set(spec, template, kind, change_set.as_str()).await?;
+        let delete = || cloud.delete_change_set(region, name, change_set.as_str());
+        let begun = self.answered(step, async || {
+            // One of that name may be left from an attempt that failed, and could not be executed again.
+            delete().await?;
+            cloud.create_change_set(spec, template, kind, change_set.as_str()).await
+        });
+        if begun.await?.is_none() {
+            return Ok(Progress::NotBegun);
+        }
         let mut pauses = Pauses::beginning_with(FIRST_LOOK, &change_set);
         loop {
-            match cloud.change_set_progress(region, name, change_set.as_str()).await? {
+            let look = || cloud.change_set_progress(region, name, change_set.as_str());
+            let Some(progress) = self.answered(step, look).await? else {
+                return Ok(Progress::NotBegun);
+            };
+            match progress {
                 ChangeSetProgress::Ready => break,
                 ChangeSetProgress::Empty => {
-                    cloud.delete_change_set(region, name, change_set.as_str()).await?;
-                    return Ok(Progress::Done);
+                    return self.by_one_call(step, delete).await;
                 }
                 ChangeSetProgress::Failed(reason) => {
-                    cloud.delete_change_set(region, name, change_set.as_str()).await?;
+                    // What is left of it is in nobody's way.
+                    self.answered(step, delete).await?;
                     return Err(StepFailure::ChangeSet(reason));
                 }
                 ChangeSetProgress::Pending => {}
@@ -63,8 +68,12 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                 return Ok(Progress::NotBegun);
             }
         }
-        cloud.execute_change_set(region, name, change_set.as_str()).await?;
-        self.wait(step, region, name, WaitFor::Change).await
+        let execute = || cloud.execute_change_set(region, name, change_set.as_str());
+        match self.answered(step, execute).await? {
+            Some(()) => self.wait(step, region, name, WaitFor::Change).await,
+            // Whether it runs is not known, so it counts as running.
+            None => Ok(Progress::LeftRunning(None)),
+        }
     }
 
     /// Waits for the end of a change that somebody else began. What came of it the next plan will see.
@@ -122,11 +131,9 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                     failed_looks = 0;
                     self.tell(step, EventKind::Progress { done: None, failed: 0, total: 0 });
                 }
-                Err(CloudError {
-                    kind: CloudErrorKind::Throttled | CloudErrorKind::Unreachable,
-                    ..
-                }) if failed_looks < FAILED_LOOKS => {
+                Err(error) if may_pass(&error) && failed_looks < UNANSWERED => {
                     failed_looks += 1;
+                    self.tell(step, EventKind::Waiting(WaitingFor::Answer(&error)));
                 }
                 Err(error) => return Err(error.into()),
             }

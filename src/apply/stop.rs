@@ -1,9 +1,14 @@
 //! The wish to stop.
 
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 use tokio::sync::watch;
 
+use crate::cloud::CloudWrite;
+
 /// What the terminal holds: it can wish to stop.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StopSwitch(watch::Sender<bool>);
 
 /// What a running apply holds: it can see the wish.
@@ -20,6 +25,16 @@ impl Stop {
     /// Whether the wish has been made.
     pub fn is_wished(&self) -> bool {
         *self.0.borrow()
+    }
+
+    /// Waits so long at most, and returns whether the wish was made by then.
+    pub(super) async fn comes_within(&self, cloud: &impl CloudWrite, time: Duration) -> bool {
+        if self.is_wished() {
+            return true;
+        }
+        let pause = std::pin::pin!(cloud.pause(time));
+        let wish = std::pin::pin!(self.wished());
+        matches!(select(pause, wish).await, Either::Right(_))
     }
 
     /// Waits for the wish; for ever, where the switch is gone.

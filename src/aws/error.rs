@@ -114,6 +114,12 @@ pub(super) fn kind(code: &str, message: &str, status: Option<u16>) -> CloudError
         }
         "ValidationError" if message.contains("not found in StackSet") => CloudErrorKind::NotFound,
         "NoSuchKey" | "NoSuchBucket" | "NoSuchVersion" | "DoesNotExist" => CloudErrorKind::NotFound,
+        "RequestTimeTooSkewed" | "RequestExpired" => CloudErrorKind::WrongClock,
+        "SignatureDoesNotMatch" | "InvalidSignature"
+            if message.contains("Signature expired") || message.contains("not yet current") =>
+        {
+            CloudErrorKind::WrongClock
+        }
         "InvalidClientTokenId"
         | "InvalidAccessKeyId"
         | "InvalidToken"
@@ -200,6 +206,17 @@ mod tests {
         assert_eq!(of("Stack with id x does not exist"), CloudErrorKind::NotFound);
         assert_eq!(of("Stack [x] does not exist"), CloudErrorKind::NotFound);
         assert_eq!(of("Template error: resource X does not exist"), CloudErrorKind::Refused);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_from_a_wrong_key() {
+        let of = |code, message| kind(code, message, Some(403));
+        let expired = "Signature expired: 20261124T090000Z is now earlier than 20261124T091000Z";
+
+        assert_eq!(of("RequestTimeTooSkewed", ""), CloudErrorKind::WrongClock);
+        assert_eq!(of("SignatureDoesNotMatch", expired), CloudErrorKind::WrongClock);
+        assert_eq!(of("InvalidSignatureException", expired), CloudErrorKind::WrongClock);
+        assert_eq!(of("SignatureDoesNotMatch", "The key is wrong"), CloudErrorKind::NoCredentials);
     }
 
     #[test]

@@ -11,11 +11,11 @@ use aws_sdk_s3::{
 
 use crate::{
     aws::{
-        answer::{required, unreadable},
+        answer::{all_pages, next, required, unreadable},
         error::{chain, failure, kind},
         pace::Pace,
     },
-    cloud::{Call, CloudError, CloudErrorKind, Object, Precondition},
+    cloud::{Call, CloudError, CloudErrorKind, Object, Page, Precondition},
     ids::{BucketName, Region},
 };
 
@@ -70,7 +70,7 @@ impl Objects {
         key: &str,
         body: &[u8],
         precondition: Option<&Precondition>,
-    ) -> Result<(), CloudError> {
+    ) -> Result<String, CloudError> {
         const CALL: Call = Call::PutObject;
         let (absent, version) = match precondition {
             None => (None, None),
@@ -90,7 +90,38 @@ impl Objects {
             .send()
             .await
             .map_err(failure(CALL, Some(&self.home)));
-        answer.map(drop).map_err(|error| stale_if_gone(error, precondition))
+        let answer = answer.map_err(|error| stale_if_gone(error, precondition))?;
+        required(CALL, "ETag", answer.e_tag())
+    }
+
+    pub(super) async fn keys(
+        &self,
+        bucket: &BucketName,
+        prefix: &str,
+    ) -> Result<Option<Vec<String>>, CloudError> {
+        const CALL: Call = Call::ListObjects;
+        let listed = all_pages(CALL, async |token| {
+            self.pace.take(CALL, Some(&self.home)).await;
+            let answer = self
+                .client
+                .list_objects_v2()
+                .bucket(bucket.as_str())
+                .prefix(prefix)
+                .set_continuation_token(token)
+                .send()
+                .await
+                .map_err(failure(CALL, Some(&self.home)))?;
+            let next = next(answer.next_continuation_token());
+            Ok(Page { items: answer.contents.unwrap_or_default(), next })
+        });
+        match listed.await {
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),
+            listed => {
+                let listed = listed?;
+                let keys = listed.iter().map(|object| required(CALL, "Key", object.key()));
+                keys.collect::<Result<_, _>>().map(Some)
+            }
+        }
     }
 
     pub(super) async fn empty(&self, bucket: &BucketName) -> Result<(), CloudError> {

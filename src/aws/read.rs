@@ -123,4 +123,12 @@ impl CloudRead for Aws {
     async fn object(&self, bucket: &BucketName, key: &str) -> Result<Option<Object>, CloudError> {
         self.objects.get(bucket, key).await
     }
+
+    async fn keys(
+        &self,
+        bucket: &BucketName,
+        prefix: &str,
+    ) -> Result<Option<Vec<String>>, CloudError> {
+        self.objects.keys(bucket, prefix).await
+    }
 }

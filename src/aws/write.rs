@@ -148,7 +148,7 @@ impl CloudWrite for Aws {
         key: &str,
         body: &[u8],
         precondition: Option<&Precondition>,
-    ) -> Result<(), CloudError> {
+    ) -> Result<String, CloudError> {
         self.objects.put(bucket, key, body, precondition).await
     }
 

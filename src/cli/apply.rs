@@ -1,13 +1,15 @@
 //! `apply`: show the plan, ask, and carry it out.
 
 use crate::{
+    apply::Respect,
     cli::{
         args::ApplyArgs,
-        execute::execute,
         failure::{Exit, Failure},
+        locked::Run,
         terminal::Terminal,
         world::{self, Look, Wish, World},
     },
+    discover,
     plan::{Approved, Consent, Plan, Refusal, Removals},
     report::{Detail, plan_text},
 };
@@ -23,15 +25,19 @@ pub(super) async fn run(
         removals: args.allow_removals.map_or(Removals::AsThePolicySays, Removals::UpTo),
         expected_digest: args.expect.clone(),
     };
+    let respect = if args.break_lock { Respect::Nobody } else { Respect::Lock };
+    let standing = discover::standing(&aws).await?;
     loop {
-        let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Kept, &aws)).await?;
+        let begun = Run::begin("apply", &policy, &standing, respect, (&aws, world), terminal);
+        let begun = Box::pin(begun).await?;
+        let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Kept, &standing, &aws)).await?;
         terminal.out(&plan_text(&plan, Detail::Folded));
         let approved = approve(&plan, consent.clone(), args, terminal)?;
         if approved.plan().is_empty() {
             return Ok(Exit::Done);
         }
         world::check_templates(approved.plan(), &aws, terminal).await?;
-        let exit = Box::pin(execute(&approved, &aws, args.progress, || None, terminal)).await?;
+        let exit = Box::pin(begun.carry_out(&approved, args.progress, terminal)).await?;
         // What was waited for has changed what is there, so the plan was only its first part.
         if exit != Exit::Done || !approved.plan().waits() {
             return Ok(exit);

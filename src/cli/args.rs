@@ -68,6 +68,8 @@ pub(super) enum Command {
     Destroy(DestroyArgs),
     /// Show how a policy stands: accounts × Regions current, outdated, failed, missing.
     Status(StatusArgs),
+    /// Show who applied a policy when, and what came of it.
+    History(HistoryArgs),
     /// Write the templates and parameters as they would be sent.
     Render(RenderArgs),
     /// Record the organization, for plans and rehearsals without credentials.
@@ -146,6 +148,10 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "N")]
     pub(super) allow_removals: Option<usize>,
 
+    /// Take the lock although another run holds it. Only for a run that is known to be dead.
+    #[arg(long)]
+    pub(super) break_lock: bool,
+
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t = ProgressForm::Auto)]
     pub(super) progress: ProgressForm,
@@ -169,6 +175,10 @@ pub(super) struct DestroyArgs {
     #[arg(long)]
     pub(super) keep_logs: bool,
 
+    /// Take the lock although another run holds it. Only for a run that is known to be dead.
+    #[arg(long)]
+    pub(super) break_lock: bool,
+
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t = ProgressForm::Auto)]
     pub(super) progress: ProgressForm,
@@ -179,6 +189,21 @@ pub(super) struct StatusArgs {
     /// The policy file.
     #[arg(value_name = "FILE")]
     pub(super) policy: PathBuf,
+
+    /// The form of the result.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    pub(super) policy: PathBuf,
+
+    /// How many runs to show, the newest first.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: usize,
 
     /// The form of the result.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]

@@ -2,14 +2,19 @@
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-/// This moment, in UTC, to the second.
+/// This moment.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the day of the plan is an input, and this is where it comes in"
+    reason = "locks and records carry the time, and this is where it comes in"
 )]
-pub(super) fn now() -> String {
+pub(super) fn timestamp() -> Timestamp {
     let now = Timestamp::now();
-    Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+/// This moment, in UTC, to the second.
+pub(super) fn now() -> String {
+    timestamp().to_string()
 }
 
 /// Today, in UTC.

@@ -1,13 +1,15 @@
 //! `destroy`: take away all that a policy has made.
 
 use crate::{
+    apply::Respect,
     cli::{
         args::DestroyArgs,
-        execute::execute,
         failure::{Exit, Failure},
+        locked::Run,
         terminal::Terminal,
         world::{self, Look, Wish, World},
     },
+    discover,
     plan::{Consent, Removals},
     policy::{AccessLogs, Additions, Policy},
     report::{Detail, plan_text},
@@ -25,8 +27,12 @@ pub(super) async fn run(
         if args.keep_logs { AccessLogs::Kept } else { AccessLogs::Deleted },
     );
     let mut has_said_so = false;
+    let respect = if args.break_lock { Respect::Nobody } else { Respect::Lock };
+    let standing = discover::standing(&aws).await?;
     loop {
-        let Look { plan, .. } = Box::pin(world::look(&policy, wish, &aws)).await?;
+        let begun = Run::begin("destroy", &policy, &standing, respect, (&aws, world), terminal);
+        let begun = Box::pin(begun).await?;
+        let Look { plan, .. } = Box::pin(world::look(&policy, wish, &standing, &aws)).await?;
         if plan.is_empty() {
             if !has_said_so {
                 terminal.out(&format!(
@@ -45,7 +51,7 @@ pub(super) async fn run(
             Consent { removals: Removals::ByName(policy.name.clone()), expected_digest: None };
         let approved = plan.approve(&consent)?;
         world::check_templates(approved.plan(), &aws, terminal).await?;
-        let exit = Box::pin(execute(&approved, &aws, args.progress, || None, terminal)).await?;
+        let exit = Box::pin(begun.carry_out(&approved, args.progress, terminal)).await?;
         if exit != Exit::Done || !approved.plan().waits() {
             return Ok(exit);
         }

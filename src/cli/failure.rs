@@ -1,6 +1,7 @@
 //! From errors to exit codes.
 
 use crate::{
+    apply::LockRefusal,
     cloud::{CloudError, CloudErrorKind},
     discover::DiscoverError,
     plan::Refusal,
@@ -108,6 +109,7 @@ impl From<DiscoverError> for Failure {
             DiscoverError::NoStanding { .. } => Exit::NotAllowed,
             DiscoverError::Tree(_)
             | DiscoverError::EndlessListing
+            | DiscoverError::Moving(_)
             | DiscoverError::LimitedFeatures(_)
             | DiscoverError::NoTrustedAccess
             | DiscoverError::NoActiveAccount(_) => Exit::Failed,
@@ -117,6 +119,16 @@ impl From<DiscoverError> for Failure {
             Some(help) => failure.help(help),
             None => failure,
         }
+    }
+}
+
+impl From<LockRefusal> for Failure {
+    fn from(refusal: LockRefusal) -> Self {
+        let exit = match &refusal {
+            LockRefusal::Unwritten(error) => exit_of(error.kind),
+            _ => Exit::Refused,
+        };
+        Self::new(exit, format!("{refusal}; nothing was changed")).help(refusal.help())
     }
 }
 

@@ -9,10 +9,13 @@ mod clock;
 mod destroy;
 mod execute;
 mod failure;
+mod history;
 mod iam_policy;
+mod locked;
 mod plan;
 mod rehearse;
 mod render;
+mod signals;
 mod snapshot;
 mod status;
 mod terminal;
@@ -48,6 +51,7 @@ pub async fn run(
         Command::Apply(args) => Box::pin(apply::run(args, &world, &terminal)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, &world, &terminal)).await,
         Command::Status(args) => Box::pin(status::run(args, &world, &terminal)).await,
+        Command::History(args) => Box::pin(history::run(args, &world, &terminal)).await,
         Command::Render(args) => Box::pin(render::run(args, &world, &terminal)).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &world, &terminal)).await,
         Command::IamPolicy(args) => Ok(iam_policy::run(args, &arguments.aws, &terminal)),

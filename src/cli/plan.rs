@@ -8,6 +8,7 @@ use crate::{
         world::{self, Look, Wish, World},
     },
     cloud::CloudRead,
+    discover,
     plan::{Consent, Plan, Refusal, Removals},
     policy::Policy,
     report::{Detail, plan_json, plan_text},
@@ -40,7 +41,8 @@ async fn show(
     cloud: &impl CloudRead,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let Look { plan, .. } = world::look(policy, Wish::Kept, cloud).await?;
+    let standing = discover::standing(cloud).await?;
+    let Look { plan, .. } = world::look(policy, Wish::Kept, &standing, cloud).await?;
     match args.output {
         Output::Text => {
             let detail = if args.details { Detail::Everything } else { Detail::Folded };

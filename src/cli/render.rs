@@ -12,6 +12,7 @@ use crate::{
         world::{self, Look, Wish, World},
     },
     cloud::CloudRead,
+    discover,
     plan::{Home, home_stack, override_body},
     policy::Policy,
     sim::SimulatedAws,
@@ -39,7 +40,9 @@ async fn render(
     cloud: &impl CloudRead,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let Look { desired, observed, .. } = world::look(policy, Wish::Kept, cloud).await?;
+    let standing = discover::standing(cloud).await?;
+    let look = world::look(policy, Wish::Kept, &standing, cloud);
+    let Look { desired, observed, .. } = look.await?;
     for ring in &desired.rings {
         if let Some(deployment) = ring.deployment() {
             for (name, text) in files(deployment, &observed)? {

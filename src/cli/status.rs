@@ -7,7 +7,7 @@ use crate::{
         terminal::Terminal,
         world::{self, Look, Wish, World},
     },
-    plan,
+    discover, plan,
     report::{status_json, status_text},
 };
 
@@ -18,7 +18,9 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
     let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
-    let Look { desired, observed, plan } = Box::pin(world::look(&policy, Wish::Kept, &aws)).await?;
+    let standing = discover::standing(&aws).await?;
+    let look = world::look(&policy, Wish::Kept, &standing, &aws);
+    let Look { desired, observed, plan } = Box::pin(look).await?;
     let rings = plan::status(&desired, &observed);
     terminal.out(&match args.output {
         Output::Text => status_text(&plan, &rings),

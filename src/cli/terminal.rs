@@ -11,7 +11,7 @@ use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    apply::{Event, EventKind},
+    apply::{Event, EventKind, WaitingFor},
     cli::{
         args::{Color, ProgressForm},
         failure::{Failure, Message},
@@ -176,7 +176,13 @@ impl ShowProgress for Live {
                     bar.set_position(u64::try_from(done.unwrap_or(0)).unwrap_or(u64::MAX));
                 }
             }
-            EventKind::Progress { .. } | EventKind::Waiting | EventKind::Operation(_) => {}
+            EventKind::Waiting(WaitingFor::Answer(_)) => {
+                let line = line.unwrap_or_default();
+                let _ = self.bars.println(format!("{}{line}", clock_text(clock)));
+            }
+            EventKind::Progress { .. }
+            | EventKind::Waiting(WaitingFor::OtherOperation)
+            | EventKind::Operation(_) => {}
             EventKind::Ended(_) => {
                 if let Some(bar) = self.running.borrow_mut().remove(&event.step.id) {
                     bar.finish_and_clear();

@@ -10,7 +10,7 @@ use crate::{
         terminal::Terminal,
     },
     cloud::{CloudErrorKind, CloudRead},
-    discover,
+    discover::{self, Standing},
     plan::{self, Plan},
     policy::{self, AccessLogs, Additions, Policy, Surroundings},
     state::{Desired, Observed, Snapshot},
@@ -21,7 +21,6 @@ use crate::{
 pub(super) struct World {
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the wire needs it"))]
     aws: AwsArgs,
-    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the wire needs it"))]
     environment: Vec<(String, String)>,
 }
 
@@ -35,6 +34,19 @@ impl World {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         Self { aws: aws.clone(), environment }
+    }
+
+    /// What this machine calls itself, where it says so.
+    pub(super) fn host(&self) -> Option<String> {
+        let named = |name: &str| {
+            let found = self.environment.iter().find(|(variable, _)| variable == name);
+            found.map(|(_, value)| value.clone())
+        };
+        named("HOSTNAME")
+            .or_else(|| named("COMPUTERNAME"))
+            .or_else(|| std::fs::read_to_string("/etc/hostname").ok())
+            .map(|host| host.trim().to_owned())
+            .filter(|host| !host.is_empty())
     }
 
     /// Connects to AWS.
@@ -176,9 +188,9 @@ pub(super) enum Wish {
 pub(super) async fn look(
     policy: &Policy,
     wish: Wish,
+    standing: &Standing,
     cloud: &impl CloudRead,
 ) -> Result<Look, Failure> {
-    let standing = discover::standing(cloud).await?;
     let organization = discover::organization(cloud, &standing.facts).await?;
     let regions = cloud.regions().await?;
     let surroundings = Surroundings {

@@ -131,6 +131,8 @@ calls! {
 
     // Without the right to list, S3 says that access is denied where there is no object.
     GetObject, "s3:GetObject", ToLook, Objects, besides ["s3:ListBucket"];
+    // The operation is `ListObjectsV2`.
+    ListObjects, "s3:ListBucket", ToLook, Buckets;
     PutObject, "s3:PutObject", ToChange, Objects;
     ListObjectVersions, "s3:ListBucketVersions", ToChange, Buckets;
     // The operation is `DeleteObjects`, for which IAM has no name.

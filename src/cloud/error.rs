@@ -58,6 +58,8 @@ pub enum CloudErrorKind {
     OperationExists,
     /// AWS refuses the request as it is: a template, a parameter, a name.
     Refused,
+    /// The clock of this machine is wrong by more than AWS allows, so that no signature is taken.
+    WrongClock,
     /// No answer: time-out, connection, name resolution.
     Unreachable,
     /// Anything else.
@@ -78,6 +80,9 @@ impl CloudError {
             }
             CloudErrorKind::Denied => {
                 "The caller lacks this permission. The README lists the permissions that orgpatch needs; a service control policy may deny it too."
+            }
+            CloudErrorKind::WrongClock => {
+                "The clock of this machine is wrong by some minutes, so AWS takes no request from it. Set it (with NTP, for example), then run the same command again."
             }
             CloudErrorKind::NoOrganization => {
                 "orgpatch works on an AWS Organization. Use the credentials of its management account, or of a delegated administrator of StackSets."

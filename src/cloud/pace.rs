@@ -91,7 +91,10 @@ impl Quota {
             Call::ListRegions => Self::Regions,
             Call::DescribePatchBaselines | Call::GetPatchBaseline => Self::Baselines,
             Call::GetObject => Self::ReadObjects,
-            Call::PutObject | Call::ListObjectVersions | Call::DeleteObjects => Self::WriteObjects,
+            Call::PutObject
+            | Call::ListObjects
+            | Call::ListObjectVersions
+            | Call::DeleteObjects => Self::WriteObjects,
             Call::Connect | Call::GetCallerIdentity => Self::Identity,
             Call::DescribeOrganizationsAccess
             | Call::ListStackSets

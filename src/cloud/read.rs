@@ -205,4 +205,12 @@ pub trait CloudRead {
 
     /// An object in a bucket of the home Region; none where object or bucket is missing.
     async fn object(&self, bucket: &BucketName, key: &str) -> Result<Option<Object>, CloudError>;
+
+    /// The keys of a bucket of the home Region that begin like this, in their order; none where there is no
+    /// such bucket.
+    async fn keys(
+        &self,
+        bucket: &BucketName,
+        prefix: &str,
+    ) -> Result<Option<Vec<String>>, CloudError>;
 }

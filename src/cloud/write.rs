@@ -247,14 +247,14 @@ pub trait CloudWrite {
         name: &StackName,
     ) -> Result<StackProgress, CloudError>;
 
-    /// Writes an object, if the precondition holds.
+    /// Writes an object, if the precondition holds, and gives what identifies the version that was written.
     async fn put_object(
         &self,
         bucket: &BucketName,
         key: &str,
         body: &[u8],
         precondition: Option<&Precondition>,
-    ) -> Result<(), CloudError>;
+    ) -> Result<String, CloudError>;
 
     /// Deletes every version of every object in a bucket. One that does not exist is no error.
     async fn empty_bucket(&self, bucket: &BucketName) -> Result<(), CloudError>;

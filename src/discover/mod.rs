@@ -48,6 +48,9 @@ pub enum DiscoverError {
     /// A listing goes round in circles.
     #[error("AWS's listing of the organization does not come to an end")]
     EndlessListing,
+    /// An account was in no OU, or in two, while all of them were read.
+    #[error("account {0} was moved while the organization was read")]
+    Moving(crate::ids::AccountId),
     /// Not one account is active.
     #[error("the organization {0} has no active account")]
     NoActiveAccount(crate::ids::OrganizationId),
@@ -58,7 +61,7 @@ impl DiscoverError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Cloud(error) => error.help().map(str::to_owned),
-            Self::Tree(_) | Self::EndlessListing => Some(
+            Self::Tree(_) | Self::EndlessListing | Self::Moving(_) => Some(
                 "Accounts or OUs may have been moved while they were read. Run the same command again.".to_owned(),
             ),
             Self::NoStanding { account, .. } => Some(format!(

@@ -2,7 +2,7 @@
 //!
 //! Since 2026-03-31 `ListAccounts` answers the OU chain of each account (`Paths`), so its pages alone
 //! tell where everybody sits; only the OUs' names are left, one call an OU. Where the chains are
-//! missing, accounts are asked for OU by OU. Both ways give the same tree.
+//! missing, accounts are asked for OU by OU, and held against the plain listing. Both ways give the same tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use crate::{
     cloud::{CloudError, CloudRead, ListedAccount, ListedUnit, OrganizationFacts, Page},
     discover::{AT_A_TIME, DiscoverError},
-    ids::OuId,
+    ids::{AccountId, OuId},
     state::{Account, AccountState, Organization, Unit},
 };
 
@@ -52,19 +52,40 @@ async fn tree(cloud: &impl CloudRead) -> Result<(Vec<Unit>, Vec<Account>), Disco
         first = cloud.accounts(Some(token)).await?;
     }
     let root = first.items.first().and_then(|account| account.chain.as_ref()?.first().cloned());
+    let listing = rest(first, |page| cloud.accounts(page));
     let Some(root) = root else {
-        let units = units_below(cloud, the_root(cloud).await?).await?;
-        let accounts = members(cloud, &units).await?;
+        let walk = async {
+            let units = units_below(cloud, the_root(cloud).await?).await?;
+            let accounts = members(cloud, &units).await?;
+            Ok((units, accounts))
+        };
+        let (listed, (units, accounts)) = future::try_join(listing, walk).await?;
+        agree(&listed, &accounts)?;
         return Ok((units, accounts));
     };
     let root = ListedUnit { id: root, name: "Root".to_owned() };
-    let listing = rest(first, |page| cloud.accounts(page));
     let (listed, units) = future::try_join(listing, units_below(cloud, root)).await?;
-    let accounts = match listed.into_iter().map(placed).collect() {
-        Some(accounts) => accounts,
-        None => members(cloud, &units).await?,
-    };
+    if let Some(accounts) = listed.iter().cloned().map(placed).collect() {
+        return Ok((units, accounts));
+    }
+    let accounts = members(cloud, &units).await?;
+    agree(&listed, &accounts)?;
     Ok((units, accounts))
+}
+
+/// Refuses a walk that does not find each account once. One that moves from an OU that is still to be
+/// read into one that has been read would be missing, as if it had left the organization.
+fn agree(listed: &[ListedAccount], walked: &[Account]) -> Result<(), DiscoverError> {
+    let found: BTreeSet<&AccountId> = walked.iter().map(|account| &account.id).collect();
+    let missing = listed.iter().map(|account| &account.id).find(|id| !found.contains(id));
+    if let Some(account) = missing {
+        return Err(DiscoverError::Moving(account.clone()));
+    }
+    let mut once = BTreeSet::new();
+    match walked.iter().find(|account| !once.insert(&account.id)) {
+        Some(twice) => Err(DiscoverError::Moving(twice.id.clone())),
+        None => Ok(()),
+    }
 }
 
 /// An account with its parent; none where the chain is missing.

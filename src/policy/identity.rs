@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    ids::{AccountId, CallAs, Region, RingId, RingName},
+    ids::{AccountId, BucketName, CallAs, OrganizationId, Region, RingId, RingName},
     state::{
         AccountState, Desired, Names, Organization, Owner, RegionStatus, Ring, RingNames, Wish,
     },
@@ -52,7 +52,7 @@ impl Identity {
         };
         let names = RingNames {
             home_stack: named(&format!("{prefix}-home")),
-            bucket: named(&format!("aws-quicksetup-patchpolicy-{account}-{id}")),
+            bucket: bucket(account, &id),
             whole: named(&prefix),
             pinned: named(&format!("{prefix}-pinned")),
             own_stacks: own_regions
@@ -67,6 +67,19 @@ impl Identity {
         let Self { ring, id, names } = self;
         Ring { name: ring, id, names, wish }
     }
+}
+
+/// The bucket of a policy's ring, which can be told without a look at anything but the caller.
+pub fn override_bucket(
+    policy: &Policy,
+    organization: &OrganizationId,
+    account: &AccountId,
+) -> BucketName {
+    bucket(account, &RingId::derive(organization, &policy.name, &RingName::main()))
+}
+
+fn bucket(account: &AccountId, id: &RingId) -> BucketName {
+    named(&format!("aws-quicksetup-patchpolicy-{account}-{id}"))
 }
 
 /// A policy with one ring, of which nothing more is said yet.

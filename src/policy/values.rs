@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     ids::{
-        AccountId, BucketName, CalendarArn, OperatingSystem, OuId, PolicyName, PrincipalArn, Region,
+        AccountId, BucketName, CalendarArn, Digest, OperatingSystem, OuId, PolicyName,
+        PrincipalArn, Region,
     },
     state::{BaselineSource, ConflictCheck, Encryption, Guards, Preferences, Switch},
     templates::{Nodes, PermissionsBoundary, Reboot},
@@ -66,6 +67,11 @@ impl Policy {
     /// The file it was read from.
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// What identifies the text that it was read from.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.text.as_bytes())
     }
 
     /// Says what is wrong with the policy in an organization.

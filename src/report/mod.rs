@@ -3,6 +3,7 @@
 //! Pure: every function returns a text and prints nothing. Text carries ANSI styles, which
 //! [`cli`](crate::cli) strips where nobody would see them. JSON output has a `format_version`.
 
+mod history;
 mod outcome;
 mod plan_json;
 mod plan_text;
@@ -11,6 +12,7 @@ mod status;
 mod step_words;
 mod style;
 
+pub use history::{history_json, history_text, lock_news};
 pub use outcome::outcome_text;
 pub use plan_json::plan_json;
 pub use plan_text::{Detail, plan_text};

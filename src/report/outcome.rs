@@ -97,6 +97,7 @@ fn explained(failure: &StepFailure) -> String {
         // Each is work for a person, so none is left out.
         StepFailure::LeftBehind(failures) => text.push_str(&reasons(failures, usize::MAX)),
         StepFailure::Call(_)
+        | StepFailure::LostFromSight(..)
         | StepFailure::Stopped(_)
         | StepFailure::Stack(_)
         | StepFailure::ChangeSet(_) => {}

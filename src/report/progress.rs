@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::{
-    apply::{Event, EventKind, StepEnd},
+    apply::{Event, EventKind, StepEnd, WaitingFor},
     plan::StepId,
     report::{
         count,
@@ -33,8 +33,11 @@ impl Progress {
         let words = step_words(event.step);
         let what = match &event.kind {
             EventKind::Started => format!("start   {words}"),
-            EventKind::Waiting => {
+            EventKind::Waiting(WaitingFor::OtherOperation) => {
                 format!("wait    {words}: another operation runs on the stack set")
+            }
+            EventKind::Waiting(WaitingFor::Answer(error)) => {
+                format!("wait    {words}: {}; trying again", error.reason())
             }
             EventKind::Operation(id) => format!("runs    {words}: operation {id}"),
             EventKind::Progress { done, failed, total } => {
@@ -86,7 +89,12 @@ pub fn event_json(event: &Event<'_>) -> Value {
     let mut value = json!({ "format_version": super::FORMAT_VERSION, "step": step.id, "words": step_words(step) });
     let more = match kind {
         EventKind::Started => json!({ "event": "started" }),
-        EventKind::Waiting => json!({ "event": "waiting" }),
+        EventKind::Waiting(WaitingFor::OtherOperation) => {
+            json!({ "event": "waiting", "for": "other_operation" })
+        }
+        EventKind::Waiting(WaitingFor::Answer(error)) => {
+            json!({ "event": "waiting", "for": "answer", "error": error.reason() })
+        }
         EventKind::Operation(id) => json!({ "event": "operation", "operation": id }),
         EventKind::Progress { done, failed, total } => {
             json!({ "event": "progress", "done": done, "failed": failed, "total": total })

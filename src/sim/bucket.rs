@@ -53,7 +53,7 @@ impl World {
         key: &str,
         body: &[u8],
         precondition: Option<&Precondition>,
-    ) -> Result<(), CloudError> {
+    ) -> Result<String, CloudError> {
         let Some(bucket) = self.buckets.get_mut(name) else {
             return Err(not_found(call, "NoSuchBucket", "The specified bucket does not exist"));
         };
@@ -77,7 +77,7 @@ impl World {
         if let Some(log) = log.and_then(|name| self.buckets.get_mut(&name)) {
             log.objects.insert(format!("{name}/{:06}", log.objects.len()), Stored::default());
         }
-        Ok(())
+        Ok(self::etag(body))
     }
 
     pub(super) fn empty_bucket(&mut self, name: &BucketName) {

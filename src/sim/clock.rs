@@ -22,12 +22,12 @@ const QUIET_POLLS: u32 = 16;
 const ABSENT_AFTER: u64 = 64;
 
 /// A clock that only pauses move.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Clock {
     inner: RefCell<Inner>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Inner {
     now: Duration,
     tickets: u64,

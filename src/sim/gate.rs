@@ -24,7 +24,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
 const TOKEN: u64 = 1_000_000;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Gate {
     /// What the client keeps to; none where it makes every call at once.
     limiter: Option<Limiter>,
@@ -40,7 +40,7 @@ pub(super) struct Gate {
     pub(super) throttled: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Tokens {
     level: u64,
     at: Duration,

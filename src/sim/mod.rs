@@ -18,6 +18,7 @@ mod clock;
 mod deployment;
 mod example;
 mod failure;
+mod fault;
 mod gate;
 mod inspect;
 mod intrinsic;
@@ -38,5 +39,6 @@ mod write;
 mod tests;
 
 pub use example::{example_snapshot, synthetic_snapshot};
+pub use fault::{Fault, Lasts, On, What, When};
 pub use inspect::OperationRun;
-pub use simulated::{Fault, Pages, Paths, SimulatedAws, When};
+pub use simulated::{Pages, Paths, SimulatedAws};

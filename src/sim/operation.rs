@@ -69,7 +69,7 @@ pub(super) enum Task {
 }
 
 /// An operation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Operation {
     pub(super) id: OperationId,
     /// `CREATE`, `UPDATE` or `DELETE`.

@@ -1,6 +1,7 @@
 //! Chance that is the same on every run.
 
 /// A sequence of numbers that looks random, and is the same for the same seed (splitmix64).
+#[derive(Clone)]
 pub(super) struct Random(u64);
 
 impl Random {

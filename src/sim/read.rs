@@ -299,4 +299,17 @@ impl CloudRead for SimulatedAws {
         })
         .await
     }
+
+    async fn keys(
+        &self,
+        bucket: &BucketName,
+        prefix: &str,
+    ) -> Result<Option<Vec<String>>, CloudError> {
+        self.look(Call::ListObjects, |world| {
+            Ok(world.buckets.get(bucket).map(|bucket| {
+                bucket.objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+            }))
+        })
+        .await
+    }
 }

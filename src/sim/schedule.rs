@@ -48,7 +48,7 @@ pub(super) struct Attempt {
 }
 
 /// The course of an operation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Schedule {
     /// In the order in which they end.
     pub(super) planned: Vec<Planned>,

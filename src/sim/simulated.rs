@@ -11,7 +11,8 @@ use crate::{
     ids::{AccountId, OperationId, OuId, Region, StackSetName},
     sim::{
         clock::Clock,
-        failure::{failed, unreachable},
+        failure::failed,
+        fault::{Fault, Faults, When},
         gate::Gate,
         random::Random,
         world::World,
@@ -23,7 +24,9 @@ use crate::{
 
 /// A simulated AWS over a recorded organization. See the [room](crate::sim).
 ///
-/// Everything takes `&self`, since the ports do; it is for one thread.
+/// Everything takes `&self`, since the ports do; it is for one thread. A clone is another world, which
+/// goes on from the same moment.
+#[derive(Clone)]
 pub struct SimulatedAws {
     pub(super) home_region: Region,
     pub(super) clock: Clock,
@@ -32,12 +35,12 @@ pub struct SimulatedAws {
 }
 
 /// What is known of the calls, and how they are answered.
+#[derive(Clone)]
 pub(super) struct Desk {
     pub(super) calls: BTreeMap<Call, u64>,
-    pub(super) writes: u64,
+    pub(super) faults: Faults,
     pub(super) paths: Paths,
     pub(super) pages: Pages,
-    faults: Vec<Fault>,
     denied: BTreeSet<Call>,
     pub(super) random: Random,
     pub(super) gate: Gate,
@@ -61,24 +64,6 @@ pub enum Pages {
     SomeEmpty,
 }
 
-/// A connection that is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// At which call that changes something; the first one is 1.
-    pub at: u64,
-    /// Whether the call still has its effect.
-    pub when: When,
-}
-
-/// When a connection is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// The call has no effect.
-    Before,
-    /// The call has its effect, and the reply is lost.
-    After,
-}
-
 /// The seed where none is given.
 const SEED: u64 = 0x0a11_0ca7_0a7c_4e55;
 
@@ -90,10 +75,9 @@ impl SimulatedAws {
     pub fn new(snapshot: Snapshot) -> Self {
         let desk = Desk {
             calls: BTreeMap::new(),
-            writes: 0,
+            faults: Faults::default(),
             paths: Paths::Answered,
             pages: Pages::SomeEmpty,
-            faults: Vec::new(),
             denied: BTreeSet::new(),
             random: Random::new(SEED),
             gate: Gate::paced(None),
@@ -175,11 +159,9 @@ impl SimulatedAws {
         self.desk.borrow_mut().gate.outage = begins..begins + length;
     }
 
-    /// Loses the connection once. May be given several times.
-    #[must_use]
-    pub fn with_fault(self, fault: Fault) -> Self {
-        self.desk.borrow_mut().faults.push(fault);
-        self
+    /// Lets a call go wrong. May be given several times.
+    pub fn inject(&self, fault: Fault) {
+        self.desk.borrow_mut().faults.add(fault);
     }
 
     /// Lets every stack that is to be made or updated in an account fail. Operations that run go on.
@@ -192,12 +174,13 @@ impl SimulatedAws {
         self.desk.borrow_mut().denied.insert(call);
     }
 
-    /// Takes back every fault, denial and failing account.
+    /// Takes back every fault, denial and failing account, and gives the network back.
     pub fn heal(&self) {
         self.world_now().failing.clear();
         let mut desk = self.desk.borrow_mut();
         desk.faults.clear();
         desk.denied.clear();
+        desk.gate.outage = Duration::ZERO..Duration::ZERO;
     }
 
     /// Moves an account to another OU.
@@ -267,7 +250,7 @@ impl SimulatedAws {
 
     /// How many calls were made that change something.
     pub fn writes(&self) -> u64 {
-        self.desk.borrow().writes
+        self.desk.borrow().faults.changes.len() as u64
     }
 
     /// How many requests were refused for coming too fast. The client tries those again.
@@ -298,16 +281,18 @@ impl SimulatedAws {
         call: Call,
         answer: impl FnOnce(&mut World) -> Result<T, CloudError>,
     ) -> Result<T, CloudError> {
-        self.count(call, 1);
+        let fault = self.request(call);
         self.pass(call, region).await?;
         self.be_overtaken().await;
         self.check_allowed(call)?;
-        answer(&mut self.world_now())
+        match self.strike(call, fault) {
+            Some((_, error)) => Err(error),
+            None => answer(&mut self.world_now()),
+        }
     }
 
     /// Answers a call that changes something.
     ///
-    /// Its number is that of its request, whichever call lands first.
     pub(super) async fn change<T>(
         &self,
         call: Call,
@@ -323,21 +308,19 @@ impl SimulatedAws {
         call: Call,
         effect: impl FnOnce(&mut World) -> Result<T, CloudError>,
     ) -> Result<T, CloudError> {
-        self.count(call, 1);
-        let number = {
-            let mut desk = self.desk.borrow_mut();
-            desk.writes += 1;
-            desk.writes
-        };
+        let fault = self.request_change(call);
         self.pass(call, region).await?;
         self.be_overtaken().await;
         self.check_allowed(call)?;
-        let struck = |when| self.desk.borrow().faults.contains(&Fault { at: number, when });
-        if struck(When::Before) {
-            return Err(unreachable(call));
+        match self.strike(call, fault) {
+            Some((When::Before, error)) => Err(error),
+            Some((When::After, error)) => {
+                // Nobody hears what came of it.
+                let _ = effect(&mut self.world_now());
+                Err(error)
+            }
+            None => effect(&mut self.world_now()),
         }
-        let reply = effect(&mut self.world_now());
-        if struck(When::After) { Err(unreachable(call)) } else { reply }
     }
 
     /// Counts calls.

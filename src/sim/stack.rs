@@ -26,7 +26,7 @@ struct Content {
 }
 
 /// A stack.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stack {
     pub(super) status: StackStatus,
     /// When its first change set, or it, came.
@@ -45,14 +45,14 @@ pub(super) struct Stack {
     change: Option<(Duration, Change)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct ChangeSet {
     content: Content,
     ready: Duration,
 }
 
 /// A change that runs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Change {
     Make(Content),
     Delete,

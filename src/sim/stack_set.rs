@@ -42,7 +42,7 @@ impl Content {
 }
 
 /// A stack set.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct StackSet {
     /// The token of its creation.
     pub(super) token: String,

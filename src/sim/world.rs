@@ -24,6 +24,7 @@ use crate::{
 /// The simulated world.
 ///
 /// It stands still between calls. [`World::advance`] lets come true what was to happen until then.
+#[derive(Clone)]
 pub(super) struct World {
     pub(super) account: AccountId,
     pub(super) call_as: CallAs,

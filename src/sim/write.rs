@@ -211,7 +211,7 @@ impl CloudWrite for SimulatedAws {
         key: &str,
         body: &[u8],
         precondition: Option<&Precondition>,
-    ) -> Result<(), CloudError> {
+    ) -> Result<String, CloudError> {
         let call = Call::PutObject;
         self.change(call, |world| world.put_object(call, bucket, key, body, precondition)).await
     }

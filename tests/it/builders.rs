@@ -16,12 +16,15 @@ use orgpatch::{
     apply::{Event, Outcome, Stop, apply},
     cloud::{CloudRead as _, CloudWrite as _},
     discover,
-    ids::{AccountId, CallAs, Digest, OuId, Region},
+    ids::{AccountId, BucketName, CallAs, Digest, OuId, Region, StackSetName},
     plan::{self, Approved, Consent, Plan, Refusal, Removals},
     policy::{self, AccessLogs, Additions, Policy, Problems, Surroundings},
     report::{Detail, outcome_text, plan_text},
     sim::{SimulatedAws, example_snapshot},
-    state::{Account, AccountState, Desired, Observed, Organization, Snapshot, Unit},
+    state::{
+        Account, AccountState, Desired, Observed, Organization, Snapshot, StackSeen, StackSetSpec,
+        StackSpec, StackStatus, Switch, Unit,
+    },
 };
 
 /// The day of every plan that does not say another one.
@@ -175,6 +178,11 @@ impl Stage {
         Self { aws: SimulatedAws::new(snapshot), today: TODAY, runs: 0.into() }
     }
 
+    /// The same stage, to play on in another way.
+    pub(crate) fn again(&self) -> Self {
+        Self { aws: self.aws.clone(), today: self.today, runs: self.runs.clone() }
+    }
+
     /// An AWS in which a policy has been rolled out.
     pub(crate) fn with(tree: &str, policy: &str) -> Self {
         let stage = Self::new(tree);
@@ -275,8 +283,9 @@ impl Stage {
         let plan = self.removal(policy);
         assert!(plan.is_empty(), "planned again:\n{}", words(&plan));
         assert_eq!(self.stacks(), BTreeMap::new());
-        assert_eq!(self.aws.stack_sets(), BTreeSet::new());
-        assert_eq!(self.aws.buckets(), BTreeSet::new());
+        let Strangers { sets, buckets, .. } = self.strangers();
+        assert_eq!(self.aws.stack_sets(), sets);
+        assert_eq!(self.aws.buckets(), buckets);
     }
 
     /// The stacks in every active account that has any. What stands in others can't be changed.
@@ -285,9 +294,48 @@ impl Stage {
         organization
             .accounts()
             .filter(|account| account.state == AccountState::Active)
-            .map(|account| (account.id.clone(), self.aws.stacks_in(&account.id)))
+            .map(|account| {
+                let mut stacks = self.aws.stacks_in(&account.id);
+                stacks.retain(|(_, name)| name != STRANGER);
+                (account.id.clone(), stacks)
+            })
             .filter(|(_, stacks)| !stacks.is_empty())
             .collect()
+    }
+
+    /// Puts a stack set and a stack with a bucket there that orgpatch has no business with.
+    pub(crate) fn put_strangers(&self) {
+        let policy = "version: 1\nname: x\nhome_region: ap-northeast-1\n\
+             targets: { ous: [/], regions: [ap-northeast-1], exclude: { ous: [] } }\nschedule: { scan: daily 01:00 }\n\
+             management_account: include\n";
+        let desired = self.look(policy, Wish::Kept).desired;
+        let deployment = desired.rings[0].deployment().unwrap();
+        let tags = || BTreeMap::from([("team".to_owned(), "network".to_owned())]);
+        for set in deployment.stack_sets.values() {
+            let spec = StackSetSpec { name: parsed(STRANGER), tags: tags(), ..set.clone() };
+            self.aws.put_stack_set(&spec, Switch::Off);
+        }
+        let name = parsed(STRANGER);
+        let spec = StackSpec { name, tags: tags(), ..deployment.home.clone() };
+        self.aws.put_stack(&spec, StackStatus::Settled);
+    }
+
+    /// What is there that is not orgpatch's.
+    pub(crate) fn strangers(&self) -> Strangers {
+        let is_stranger = |name: &str| name == STRANGER;
+        let stacks: Vec<StackSeen> = self
+            .aws
+            .stacks()
+            .into_iter()
+            .filter(|((_, name), _)| is_stranger(name.as_str()))
+            .map(|(_, stack)| stack)
+            .collect();
+        let outputs = stacks.iter().flat_map(|stack| stack.outputs.values());
+        Strangers {
+            sets: self.aws.stack_sets().into_iter().filter(|n| is_stranger(n.as_str())).collect(),
+            buckets: outputs.filter_map(|output| output.parse().ok()).collect(),
+            stacks,
+        }
     }
 
     /// Lets time go by, in which auto-deployment does its work.
@@ -312,6 +360,17 @@ impl Stage {
         });
         id
     }
+}
+
+/// The name of what is not orgpatch's.
+const STRANGER: &str = "network-baseline";
+
+/// What is not orgpatch's.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Strangers {
+    pub(crate) sets: BTreeSet<StackSetName>,
+    pub(crate) stacks: Vec<StackSeen>,
+    pub(crate) buckets: BTreeSet<BucketName>,
 }
 
 /// Stacks by account: Region, and name of the stack or stack set.

@@ -9,6 +9,7 @@ mod command_line;
 mod convergence;
 mod exclusion;
 mod fake_http;
+mod lock;
 mod rates;
 mod readme;
 mod stories;

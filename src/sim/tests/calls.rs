@@ -4,14 +4,15 @@ use super::{AS, Named, account, aws, create, make_set, ou, run, set, spec, wait}
 use crate::{
     cloud::{Call, CloudErrorKind, CloudRead as _, CloudWrite as _, TemplateFrom, TrustedAccess},
     ids::CallAs,
-    sim::{Fault, Pages, Paths, SimulatedAws, When, example_snapshot},
+    sim::{Fault, Lasts, On, Pages, Paths, SimulatedAws, What, When, example_snapshot},
     state::Switch,
 };
 
 #[test]
 fn a_fault_before_leaves_nothing_and_one_after_leaves_the_effect() {
     for (when, sets) in [(When::Before, 0), (When::After, 1)] {
-        let aws = aws().with_fault(Fault { at: 1, when });
+        let aws = aws();
+        aws.inject(Fault { on: On::Nth(1), what: What::Lost(when), lasts: Lasts::Once });
         let made =
             run(aws.create_stack_set(AS, &spec("a", "t", Switch::On), TemplateFrom::Body, "x"));
 

@@ -218,10 +218,11 @@ fn an_object_is_written_only_if_the_precondition_holds() {
         };
         let etag = async || aws.object(&bucket(), "key").await.unwrap().unwrap().etag;
 
-        assert_eq!(put("one", Some(Precondition::Absent)).await, Ok(()));
+        let one = put("one", Some(Precondition::Absent)).await;
+        assert_eq!(one, Ok(etag().await), "what was written is what is there");
         assert_eq!(put("two", Some(Precondition::Absent)).await, Err(CloudErrorKind::Stale));
         let first = etag().await;
-        assert_eq!(put("two", Some(Precondition::Version(first.clone()))).await, Ok(()));
+        assert!(put("two", Some(Precondition::Version(first.clone()))).await.is_ok());
         assert_ne!(etag().await, first);
         let stale = put("three", Some(Precondition::Version(first))).await;
         assert_eq!(stale, Err(CloudErrorKind::Stale));

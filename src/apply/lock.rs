@@ -1,0 +1,378 @@
+//! The lock of a ring: an object in its bucket, so that two runs do not change the same things.
+//!
+//! Whoever changes something holds it, and renews it as long as the run goes on. It is no promise that
+//! nobody else does anything: who does not know of it, or breaks it, is not held up. What keeps two runs
+//! from spoiling each other's work all the same are the preconditions of each call.
+//!
+//! It is read before a plan is made and taken, in the same version, once the plan has been approved. So
+//! a run that came in between is found out, however short it was.
+
+use std::{cell::RefCell, convert::Infallible, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    apply::{StopSwitch, record::RunId},
+    cloud::{CloudError, CloudErrorKind, CloudRead, CloudWrite, Precondition},
+    ids::BucketName,
+};
+
+/// The key of the lock, beside the override object.
+pub const LOCK_KEY: &str = "lock.json";
+
+/// How long a lock holds after it was taken or renewed last.
+pub const LEASE: SignedDuration = SignedDuration::from_mins(2);
+
+/// How often it is renewed.
+pub const RENEWAL: Duration = Duration::from_secs(30);
+
+/// How far two clocks may be apart before that is said.
+const SKEW: SignedDuration = SignedDuration::from_secs(60);
+
+/// What the lock says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockRecord {
+    /// The version of this form.
+    pub format_version: u32,
+    /// Whether somebody holds it.
+    pub state: LockState,
+    /// Whose it is, or was last.
+    #[serde(flatten)]
+    pub run: RunId,
+    /// When it was taken or renewed last, by the holder's clock.
+    pub renewed: Timestamp,
+}
+
+/// Whether somebody holds a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LockState {
+    /// A run does.
+    Held,
+    /// Nobody does; the run has ended.
+    Free,
+}
+
+/// The lock as a look shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LockSeen {
+    /// There is none, or no bucket for it yet.
+    Absent,
+    /// This version of it.
+    There {
+        /// What identifies the version.
+        etag: String,
+        /// What it says; none where that can't be understood.
+        record: Option<LockRecord>,
+    },
+}
+
+/// What to do about a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Respect {
+    /// A run that holds it goes first.
+    Lock,
+    /// It is taken, whoever holds it.
+    Nobody,
+}
+
+/// Whether a lock may be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It may.
+    Open,
+    /// Its lease has run out, by the clocks. It may be taken if it is not renewed for a while.
+    RunOut(LockRecord),
+}
+
+/// Why the lock was not taken. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LockRefusal {
+    /// A run holds it.
+    #[error("another `orgpatch {}` of {} goes on, by {}{} since {}; its lock was renewed {} ago", .record.run.command, .record.run.policy, .record.run.caller, on(.record), .record.run.began, seconds(*.age))]
+    Held {
+        /// What it says.
+        record: Box<LockRecord>,
+        /// How long ago it was renewed.
+        age: SignedDuration,
+    },
+    /// It was renewed in the future, so one of two clocks is wrong.
+    #[error("the lock of {}{} was renewed {} in the future by the clock of this machine", .record.run.caller, on(.record), seconds(*.ahead))]
+    Future {
+        /// What it says.
+        record: Box<LockRecord>,
+        /// How far in the future.
+        ahead: SignedDuration,
+    },
+    /// Nobody can say what it means.
+    #[error("the lock s3://{0}/{LOCK_KEY} can't be understood: {1}")]
+    Unreadable(BucketName, String),
+    /// Another run has begun, or has come and gone, since the plan was made.
+    #[error("another run took the lock after this plan was made")]
+    Overtaken,
+    /// It could not be written.
+    #[error("the lock could not be taken: {0}")]
+    Unwritten(#[from] CloudError),
+}
+
+fn on(record: &LockRecord) -> String {
+    record.run.host.as_ref().map_or_else(String::new, |host| format!(" on {host}"))
+}
+
+fn seconds(time: SignedDuration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}
+
+impl LockRefusal {
+    /// What the user can do.
+    pub fn help(&self) -> String {
+        match self {
+            Self::Held { age, .. } => format!(
+                "Wait for it. If that run is dead, its lock runs out in {}; or run again with `--break-lock`, once you know that it is.",
+                seconds(LEASE.saturating_sub(*age).max(SignedDuration::from_secs(1)))
+            ),
+            Self::Future { .. } => "Set the clock that is wrong. If the other run is dead, run again with `--break-lock`.".to_owned(),
+            Self::Unreadable(..) => "If a newer orgpatch wrote it, use that one. If no other run goes on, run again with `--break-lock`: it is replaced.".to_owned(),
+            Self::Overtaken => "Run the same command again: it plans anew.".to_owned(),
+            Self::Unwritten(error) => error.help().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// Looks at the lock in a bucket.
+///
+/// # Errors
+///
+/// Where it can't be read. Then nobody knows whether it is held.
+pub async fn look_at_lock(
+    cloud: &impl CloudRead,
+    bucket: &BucketName,
+) -> Result<LockSeen, CloudError> {
+    let object = cloud.object(bucket, LOCK_KEY).await?;
+    Ok(object.map_or(LockSeen::Absent, |object| LockSeen::There {
+        etag: object.etag,
+        record: serde_json::from_slice(&object.body)
+            .ok()
+            .filter(|record: &LockRecord| record.format_version == LockRecord::FORMAT_VERSION),
+    }))
+}
+
+/// Says whether a lock may be taken at this time.
+///
+/// # Errors
+///
+/// Says why not.
+pub fn access(
+    seen: &LockSeen,
+    bucket: &BucketName,
+    respect: Respect,
+    now: Timestamp,
+) -> Result<Access, LockRefusal> {
+    let record = match (seen, respect) {
+        (LockSeen::Absent, _) | (_, Respect::Nobody) => return Ok(Access::Open),
+        (LockSeen::There { record, .. }, Respect::Lock) => record,
+    };
+    let Some(record) = record else {
+        let why = "it is not a lock of this version of orgpatch's".to_owned();
+        return Err(LockRefusal::Unreadable(bucket.clone(), why));
+    };
+    if record.state == LockState::Free {
+        return Ok(Access::Open);
+    }
+    let age = now.duration_since(record.renewed);
+    let record = record.clone();
+    if age < -SKEW {
+        Err(LockRefusal::Future { record: record.into(), ahead: -age })
+    } else if age < LEASE {
+        Err(LockRefusal::Held { record: record.into(), age: age.max(SignedDuration::ZERO) })
+    } else {
+        Ok(Access::RunOut(record))
+    }
+}
+
+/// A lock that a run holds, or will hold as soon as there is a bucket.
+#[derive(Debug)]
+pub struct Lock<'a, C> {
+    cloud: &'a C,
+    bucket: BucketName,
+    run: RunId,
+    hold: RefCell<Hold>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Hold {
+    /// There is no bucket yet.
+    NoBucket,
+    /// This version is ours.
+    Ours(String),
+    /// The bucket is being emptied, so nothing must be put there any more.
+    LetGo,
+    /// Somebody else has it.
+    Lost,
+}
+
+/// What became of a lock while a run went on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LockNews {
+    /// Somebody took it, so the run takes no new step.
+    Lost(Option<LockRecord>),
+    /// It was gone, as if somebody had emptied the bucket, and was put there again.
+    PutBack,
+    /// It could not be renewed.
+    NotRenewed(CloudError),
+}
+
+impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
+    /// Takes the lock in the version that was seen.
+    ///
+    /// # Errors
+    ///
+    /// Where another run has changed it since, or where it could not be written.
+    pub async fn take(
+        cloud: &'a C,
+        bucket: BucketName,
+        seen: &LockSeen,
+        run: RunId,
+        now: Timestamp,
+    ) -> Result<Self, LockRefusal> {
+        let lock = Self { cloud, bucket, run, hold: RefCell::new(Hold::NoBucket) };
+        let precondition = match seen {
+            LockSeen::Absent => Precondition::Absent,
+            LockSeen::There { etag, .. } => Precondition::Version(etag.clone()),
+        };
+        match lock.write(LockState::Held, now, &precondition).await {
+            Ok(etag) => {
+                *lock.hold.borrow_mut() = Hold::Ours(etag);
+                Ok(lock)
+            }
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(lock),
+            // The answer may have been lost on the way, and the lock be ours.
+            Err(error) if error.kind == CloudErrorKind::Stale => match lock.seen_as_ours().await? {
+                Ok(etag) => {
+                    *lock.hold.borrow_mut() = Hold::Ours(etag);
+                    Ok(lock)
+                }
+                Err(_) => Err(LockRefusal::Overtaken),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether there was a bucket to put it into.
+    pub fn is_held(&self) -> bool {
+        matches!(*self.hold.borrow(), Hold::Ours(_))
+    }
+
+    /// Whether the bucket is there, as far as this run knows, and is not about to be emptied.
+    pub fn may_write(&self) -> bool {
+        *self.hold.borrow() != Hold::LetGo
+    }
+
+    /// Says that the bucket is emptied from now on.
+    pub fn let_go(&self) {
+        *self.hold.borrow_mut() = Hold::LetGo;
+    }
+
+    /// Renews the lock as long as it is polled. Wishes the run to stop where the lock is lost.
+    pub async fn keep(
+        &self,
+        switch: &StopSwitch,
+        now: impl Fn() -> Timestamp,
+        tell: impl Fn(LockNews),
+    ) -> Infallible {
+        loop {
+            self.cloud.pause(RENEWAL).await;
+            match self.renew(now()).await {
+                Ok(None) => {}
+                Ok(Some(news)) => {
+                    if matches!(news, LockNews::Lost(_)) {
+                        switch.wish();
+                    }
+                    tell(news);
+                }
+                Err(error) => tell(LockNews::NotRenewed(error)),
+            }
+        }
+    }
+
+    /// Lets others have it. What can't be freed runs out by itself, so that is nobody's failure.
+    pub async fn free(&self, now: Timestamp) {
+        let Hold::Ours(etag) = self.hold.borrow().clone() else { return };
+        let freed = self.write(LockState::Free, now, &Precondition::Version(etag)).await;
+        // A renewal that was broken off may have been written all the same.
+        if freed.is_err_and(|error| error.kind == CloudErrorKind::Stale)
+            && let Ok(Ok(etag)) = self.seen_as_ours().await
+        {
+            let _ = self.write(LockState::Free, now, &Precondition::Version(etag)).await;
+        }
+    }
+
+    async fn renew(&self, now: Timestamp) -> Result<Option<LockNews>, CloudError> {
+        let hold = self.hold.borrow().clone();
+        let precondition = match &hold {
+            Hold::NoBucket => Precondition::Absent,
+            Hold::Ours(etag) => Precondition::Version(etag.clone()),
+            Hold::LetGo | Hold::Lost => return Ok(None),
+        };
+        let written = match self.write(LockState::Held, now, &precondition).await {
+            Err(error) if error.kind == CloudErrorKind::NotFound && hold == Hold::NoBucket => {
+                return Ok(None);
+            }
+            Err(error) if error.kind == CloudErrorKind::Stale => match self.seen_as_ours().await? {
+                Ok(etag) => (etag, None),
+                Err(LockSeen::Absent) => {
+                    let etag = self.write(LockState::Held, now, &Precondition::Absent).await?;
+                    (etag, Some(LockNews::PutBack))
+                }
+                Err(LockSeen::There { record, .. }) => {
+                    self.hold_unless_let_go(Hold::Lost);
+                    return Ok(Some(LockNews::Lost(record)));
+                }
+            },
+            written => (written?, None),
+        };
+        self.hold_unless_let_go(Hold::Ours(written.0));
+        Ok(written.1)
+    }
+
+    /// The bucket may have begun to be emptied while a call was on its way.
+    fn hold_unless_let_go(&self, next: Hold) {
+        let mut hold = self.hold.borrow_mut();
+        if *hold != Hold::LetGo {
+            *hold = next;
+        }
+    }
+
+    /// The version that is there, if this run wrote it.
+    async fn seen_as_ours(&self) -> Result<Result<String, LockSeen>, CloudError> {
+        Ok(match look_at_lock(self.cloud, &self.bucket).await? {
+            LockSeen::There { etag, record: Some(record) } if record.run == self.run => Ok(etag),
+            other => Err(other),
+        })
+    }
+
+    async fn write(
+        &self,
+        state: LockState,
+        now: Timestamp,
+        precondition: &Precondition,
+    ) -> Result<String, CloudError> {
+        let record = LockRecord {
+            format_version: LockRecord::FORMAT_VERSION,
+            state,
+            run: self.run.clone(),
+            renewed: now,
+        };
+        let body = serde_json::to_vec_pretty(&record).unwrap_or_default();
+        self.cloud.put_object(&self.bucket, LOCK_KEY, &body, Some(precondition)).await
+    }
+}
+
+impl LockRecord {
+    /// The version that this program writes and reads.
+    pub const FORMAT_VERSION: u32 = 1;
+}
