@@ -9,8 +9,7 @@ use crate::{
     ids::{AccountId, OuId, Region},
     sim::{
         operation::{Targets, Task, Work},
-        pace,
-        schedule::{Attempt, Ending, Planned, Schedule},
+        schedule::{AT_ONCE, Attempt, Ending, Planned, Schedule},
         stack_set::{Instance, Place, StackSet},
         world::World,
     },
@@ -120,8 +119,14 @@ impl World {
         };
 
         let rivals = self.rivals(set);
+        let busy: usize = self
+            .stack_sets
+            .values()
+            .filter_map(|other| Some(other.running()?.schedule.width))
+            .sum();
+        let quota = AT_ONCE.saturating_sub(busy).max(1);
         let mut schedule =
-            Schedule::work_out(chosen.work, preferences, begins, |place, at| match task {
+            Schedule::work_out(chosen.work, preferences, quota, begins, |place, at| match task {
                 Task::Make => self.make(set, &rivals, place, at),
                 Task::Delete(retain) => self.delete(set, place, retain),
             });
@@ -139,7 +144,7 @@ impl World {
     ///
     /// An OU reaches all accounts in its subtree but the management account. Where two OUs of one call
     /// reach the same account, the first one counts (AWS does not say which).
-    fn places(&self, targets: &Targets) -> BTreeMap<Place, OuId> {
+    pub(super) fn places(&self, targets: &Targets) -> BTreeMap<Place, OuId> {
         let mut places = BTreeMap::new();
         for ou in &targets.ous {
             let subtree = self.organization.subtree(ou);
@@ -263,7 +268,7 @@ impl World {
         } else {
             Ok(())
         };
-        Attempt { length: pace::make(account.as_str(), region), outcome }
+        Attempt { length: self.pace.make(account.as_str(), region), outcome }
     }
 
     /// Whether a stack with the same names stands in a place at that time.
@@ -287,7 +292,7 @@ impl World {
     /// An attempt to delete an instance.
     fn delete(&self, set: &StackSet, place: &Place, retain: Retain) -> Attempt {
         let (account, region) = place;
-        let length = pace::delete(account.as_str(), region, retain);
+        let length = self.pace.delete(account.as_str(), region, retain);
         let inoperable = set
             .instances
             .get(place)

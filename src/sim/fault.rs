@@ -75,6 +75,11 @@ impl Faults {
         self.to_come.push(Fault { on, ..fault });
     }
 
+    /// How many calls were made.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests
+    }
+
     pub(super) fn clear(&mut self) {
         self.to_come.clear();
     }

@@ -30,10 +30,8 @@ pub(super) struct Gate {
     limiter: Option<Limiter>,
     /// What the service has left, by quota and Region.
     buckets: BTreeMap<(Quota, Region), Tokens>,
-    /// Calls a second that somebody else takes from each bucket, once its first token is asked for.
-    others: u32,
-    /// How long a request and its answer take.
-    pub(super) latency: Duration,
+    /// How much of each rate somebody else uses, in percent.
+    others: u8,
     /// When there is no network.
     pub(super) outage: Range<Duration>,
     /// How many requests were refused for coming too fast.
@@ -63,7 +61,7 @@ impl Gate {
     }
 
     /// Somebody else uses the same quotas.
-    pub(super) fn share_with(&mut self, others: u32) {
+    pub(super) fn share_with(&mut self, others: u8) {
         self.others = others;
     }
 
@@ -82,7 +80,8 @@ impl Gate {
         let place = (quota, region.clone());
         let tokens = self.buckets.entry(place).or_insert(Tokens { level: full, at: now });
         let passed = u64::try_from(now.saturating_sub(tokens.at).as_micros()).unwrap_or(u64::MAX);
-        let come = u64::from(rate.per_second.saturating_sub(self.others)) * passed;
+        let ours = u64::from(100 - self.others.min(100));
+        let come = (u64::from(rate.per_second) * ours).saturating_mul(passed) / 100;
         tokens.level = tokens.level.saturating_add(come).min(full);
         tokens.at = now;
         if tokens.level < TOKEN {
@@ -106,7 +105,8 @@ impl SimulatedAws {
                 let pause = backoff(attempt, &mut self.desk.borrow_mut().random);
                 self.wait(pause).await;
             }
-            let latency = self.desk.borrow().gate.latency;
+            let request = self.desk.borrow().faults.requests().to_string();
+            let latency = self.world.borrow().pace.call(call.name(), &request);
             self.wait(latency).await;
             let now = self.clock.now();
             let gate = &mut self.desk.borrow_mut().gate;

@@ -8,7 +8,11 @@ use std::{
 use crate::{
     cloud::OperationStatus,
     ids::{AccountId, BucketName, OperationId, OuId, Region, StackName, StackSetName},
-    sim::{operation::Operation, simulated::SimulatedAws},
+    sim::{
+        operation::Operation,
+        schedule::{Ending, Planned},
+        simulated::SimulatedAws,
+    },
     state::{Organization, StackSeen, StackStatus},
 };
 
@@ -25,6 +29,8 @@ pub struct OperationRun {
     pub targets: BTreeSet<OuId>,
     /// How many instances it is about, once its turn has come.
     pub instances: usize,
+    /// What it did in each Region.
+    pub regions: BTreeMap<Region, RegionRun>,
     /// When it was asked for.
     pub requested: Duration,
     /// When its turn came.
@@ -35,6 +41,47 @@ pub struct OperationRun {
     pub status: OperationStatus,
 }
 
+/// What an operation did in one Region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegionRun {
+    /// How many instances it was about there.
+    pub instances: usize,
+    /// How many of them failed.
+    pub failed: usize,
+    /// How many were not tried, since others had failed or somebody stopped it.
+    pub cancelled: usize,
+    /// How many were left out, since their accounts are not active.
+    pub skipped: usize,
+    /// When the first one began.
+    pub begins: Duration,
+    /// When the last one ended.
+    pub ends: Duration,
+}
+
+fn regions(operation: &Operation) -> BTreeMap<Region, RegionRun> {
+    let mut regions: BTreeMap<Region, RegionRun> = BTreeMap::new();
+    for Planned { place: (_, region), begins, ends, ending } in &operation.schedule.planned {
+        let run = regions.entry(region.clone()).or_insert(RegionRun {
+            instances: 0,
+            failed: 0,
+            cancelled: 0,
+            skipped: 0,
+            begins: *begins,
+            ends: *ends,
+        });
+        run.instances += 1;
+        run.begins = run.begins.min(*begins);
+        run.ends = run.ends.max(*ends);
+        match ending {
+            Ending::Succeeded => {}
+            Ending::Failed(_) => run.failed += 1,
+            Ending::Cancelled(_) => run.cancelled += 1,
+            Ending::Skipped => run.skipped += 1,
+        }
+    }
+    regions
+}
+
 impl OperationRun {
     fn new(set: &StackSetName, operation: &Operation) -> Self {
         Self {
@@ -43,6 +90,7 @@ impl OperationRun {
             action: operation.action,
             targets: operation.ous(),
             instances: operation.schedule.planned.len(),
+            regions: regions(operation),
             requested: operation.requested,
             start: operation.begun,
             end: operation.ended.then_some(operation.ends),

@@ -8,7 +8,7 @@
 //! lag. Everything that looks like chance comes from a seed.
 //!
 //! Where AWS's behaviour is not documented, the choice made here is said where it is made. How long
-//! things take is an assumption (the constants of `pace`); the order in which they end is not.
+//! things take is an assumption ([`Assumptions`]); the order in which they end is not.
 //!
 //! It is no stand-in for AWS's wire, and it decides nothing that belongs to the planner.
 
@@ -40,5 +40,6 @@ mod tests;
 
 pub use example::{example_snapshot, synthetic_snapshot};
 pub use fault::{Fault, Lasts, On, What, When};
-pub use inspect::OperationRun;
+pub use inspect::{OperationRun, RegionRun};
+pub use pace::{Assumptions, Span};
 pub use simulated::{Pages, Paths, SimulatedAws};

@@ -14,9 +14,9 @@ use crate::{
 
 /// How many instances may be worked on at a time, in all Regions together (quotas page).
 ///
-/// Regions that go together share it evenly here. It holds for all stack sets of an account together
-/// on AWS, and for each operation here.
-const AT_ONCE: usize = 10_000;
+/// Regions that go together share it evenly here. Operations that begin while others run get what those
+/// leave (AWS does not say how it is shared).
+pub(super) const AT_ONCE: usize = 10_000;
 
 /// What will have happened in one account and Region, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub(super) struct Schedule {
     pub(super) ends: Duration,
     /// Whether more failed than is tolerated, in any Region.
     pub(super) exceeded: bool,
+    /// How many instances it works on at a time, at most.
+    pub(super) width: usize,
 }
 
 /// The limits of one Region.
@@ -74,17 +76,18 @@ impl Schedule {
     /// In each Region at most `concurrency_percent` of the accounts are worked on at a time, rounded
     /// down, yet at least one. Once more have failed than `tolerance_percent`, rounded down, nothing
     /// more is begun there, and what runs is finished (`SOFT_FAILURE_TOLERANCE`). Where Regions go one
-    /// after the other, those behind are not begun either. No more than [`AT_ONCE`] run at a time.
+    /// after the other, those behind are not begun either. No more than `quota` run at a time.
     pub(super) fn work_out(
         work: BTreeMap<Region, Vec<AccountId>>,
         preferences: Preferences,
+        quota: usize,
         begins: Duration,
         mut attempt: impl FnMut(&Place, Duration) -> Attempt,
     ) -> Self {
-        let mut schedule = Self { planned: Vec::new(), ends: begins, exceeded: false };
+        let mut schedule = Self { planned: Vec::new(), ends: begins, ..Self::default() };
         let quota = match preferences.regions {
-            RegionPace::Parallel => AT_ONCE / work.len().max(1),
-            RegionPace::Sequential => AT_ONCE,
+            RegionPace::Parallel => quota / work.len().max(1),
+            RegionPace::Sequential => quota,
         };
         for (region, accounts) in work {
             let stopped = schedule.exceeded && preferences.regions == RegionPace::Sequential;
@@ -95,6 +98,10 @@ impl Schedule {
             let places: Vec<Place> =
                 accounts.into_iter().map(|account| (account, region.clone())).collect();
             let at_a_time = share(places.len(), preferences.concurrency_percent).min(quota).max(1);
+            schedule.width = match preferences.regions {
+                RegionPace::Parallel => schedule.width + at_a_time,
+                RegionPace::Sequential => schedule.width.max(at_a_time),
+            };
             let tolerated = share(places.len(), preferences.tolerance_percent);
             let course = Course { at_a_time, tolerated, begins: from, stopped };
             schedule.region(places, course, &mut attempt);

@@ -14,6 +14,7 @@ use crate::{
         failure::failed,
         fault::{Fault, Faults, When},
         gate::Gate,
+        pace::Assumptions,
         random::Random,
         world::World,
     },
@@ -139,17 +140,15 @@ impl SimulatedAws {
         self
     }
 
-    /// Lets somebody else take so many calls a second from every quota.
-    #[must_use]
-    pub fn with_others(self, calls_a_second: u32) -> Self {
-        self.desk.borrow_mut().gate.share_with(calls_a_second);
-        self
+    /// Lets somebody else use so many percent of every rate.
+    pub fn share_rates(&self, percent: u8) {
+        self.desk.borrow_mut().gate.share_with(percent);
     }
 
-    /// Sets how long a request and its answer take. They take no time by default.
+    /// Sets how long things take. Calls take no time by default.
     #[must_use]
-    pub fn with_latency(self, latency: Duration) -> Self {
-        self.desk.borrow_mut().gate.latency = latency;
+    pub fn with_assumptions(self, assumptions: Assumptions) -> Self {
+        self.world.borrow_mut().pace = assumptions;
         self
     }
 

@@ -11,7 +11,7 @@ use crate::{
     ids::{BucketName, Region, StackName},
     sim::{
         failure::{failed, not_found, refused},
-        pace, template,
+        template,
         world::World,
     },
     state::{RegionStatus, Retain, StackSeen, StackSpec, StackStatus},
@@ -117,7 +117,7 @@ impl World {
     pub(super) fn put_stack(&mut self, spec: &StackSpec, status: StackStatus) {
         let place = (spec.region.clone(), spec.name.clone());
         let in_progress = status == StackStatus::InProgress;
-        let length = pace::make(spec.name.as_str(), &spec.region);
+        let length = self.pace.make(spec.name.as_str(), &spec.region);
         let ends = if in_progress { self.now + length } else { self.now };
         let change = Some((ends, Change::Make(content(spec, spec.template.body().into()))));
         let executed = Some("somebody's".to_owned());
@@ -169,7 +169,7 @@ impl World {
         if let Some(problem) = problem {
             return Err(refused(call, problem));
         }
-        let ready = self.now + pace::change_set(name.as_str());
+        let ready = self.now + self.pace.change_set(name.as_str());
         let stack = self.stacks.entry(place).or_insert_with(|| Stack::in_review(self.now));
         let change = ChangeSet { content: content(spec, template), ready };
         stack.change_sets.insert(change_set.to_owned(), change);
@@ -218,7 +218,7 @@ impl World {
                 format!("ChangeSet [{change_set}] cannot be executed in its current status"),
             ));
         }
-        let ends = self.now + pace::make(name.as_str(), region);
+        let ends = self.now + self.pace.make(name.as_str(), region);
         let Some(stack) = self.stacks.get_mut(&place) else { return Ok(()) };
         if stack.status == StackStatus::InProgress {
             return Err(refused(call, format!("Stack [{name}] is being changed")));
@@ -255,7 +255,7 @@ impl World {
         region: &Region,
         name: &StackName,
     ) -> Result<(), CloudError> {
-        let ends = self.now + pace::delete(name.as_str(), region, Retain::Delete);
+        let ends = self.now + self.pace.delete(name.as_str(), region, Retain::Delete);
         let Some(stack) = self.stacks.get_mut(&(region.clone(), name.clone())) else {
             return Ok(());
         };

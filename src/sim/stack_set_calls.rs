@@ -18,6 +18,12 @@ use crate::{
 /// The most OUs that one call may name (API reference of `DeploymentTargets`).
 const MAX_OUS: usize = 50;
 
+/// Stack instances of one stack set, stack sets of one account, and operations of a stack set that wait
+/// (quotas page; the first two can be raised).
+const MAX_INSTANCES: usize = 100_000;
+const MAX_STACK_SETS: usize = 1_000;
+const MAX_QUEUE: usize = 10_000;
+
 /// The largest template in a bucket, in bytes (quotas page).
 const MAX_OBJECT: usize = 1_048_576;
 
@@ -113,6 +119,9 @@ impl World {
                 "NameAlreadyExistsException",
                 format!("StackSet {} already exists", spec.name),
             )),
+            None if self.stack_sets.len() >= MAX_STACK_SETS => {
+                Err(over_quota(call, format!("There may be {MAX_STACK_SETS} stack sets")))
+            }
             None => {
                 self.put_stack_set(spec, template, token, Switch::On);
                 Ok(())
@@ -161,6 +170,9 @@ impl World {
         if set.managed_execution == Switch::Off && !set.queue.is_empty() {
             return Err(busy(call, name));
         }
+        if set.queue.len() >= MAX_QUEUE {
+            return Err(over_quota(call, format!("{MAX_QUEUE} operations wait")));
+        }
         Ok(set)
     }
 
@@ -206,6 +218,16 @@ impl World {
         self.check_targets(call, &targets)?;
         if let Some(ou) = targets.ous.iter().find(|ou| self.organization.unit(ou).is_none()) {
             return Err(refused(call, format!("Organizational unit {ou} not found")));
+        }
+        let wanted = self.places(&targets);
+        let there = &self.stack_set(call, name)?.instances;
+        let more = wanted.keys().filter(|place| !there.contains_key(*place)).count();
+        if there.len() + more > MAX_INSTANCES {
+            let message = format!(
+                "{} stack instances and {more} more are over the limit of {MAX_INSTANCES}",
+                there.len()
+            );
+            return Err(over_quota(call, message));
         }
         self.submit(name, id.clone(), Work::Create(targets), preferences);
         Ok(())
@@ -277,6 +299,10 @@ impl World {
         self.deleted_sets.extend(self.stack_sets.remove_entry(name));
         Ok(())
     }
+}
+
+fn over_quota(call: Call, message: String) -> CloudError {
+    failed(call, CloudErrorKind::Refused, "LimitExceededException", message)
 }
 
 fn busy(call: Call, name: &StackSetName) -> CloudError {

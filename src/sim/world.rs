@@ -14,7 +14,7 @@ use crate::{
     sim::{
         bucket::Bucket,
         operation::{Operation, Work},
-        pace,
+        pace::Assumptions,
         stack::Stack,
         stack_set::{Retained, StackSet},
     },
@@ -34,6 +34,8 @@ pub(super) struct World {
     pub(super) own_baselines: Vec<BaselineSeen>,
     pub(super) trusted_access: TrustedAccess,
     pub(super) now: Duration,
+    /// How long things take.
+    pub(super) pace: Assumptions,
     /// By how much listings of new things lag.
     pub(super) lag: Duration,
     pub(super) stack_sets: BTreeMap<StackSetName, StackSet>,
@@ -77,6 +79,7 @@ impl World {
             own_baselines,
             trusted_access: TrustedAccess::Enabled,
             now: Duration::ZERO,
+            pace: Assumptions::default(),
             lag: Duration::ZERO,
             stack_sets: BTreeMap::new(),
             deleted_sets: Vec::new(),
@@ -157,11 +160,12 @@ impl World {
     fn begin(&mut self, name: &StackSetName) {
         let Some(mut set) = self.stack_sets.remove(name) else { return };
         if let Some(index) = set.queue.front().copied() {
-            let begins = self.now + pace::OPERATION_START;
+            let (start, end) = self.pace.around(set.operations[index].id.as_str());
+            let begins = self.now + start;
             let schedule = self.set_to_work(&mut set, index, begins);
             let operation = &mut set.operations[index];
             operation.begun = Some(self.now);
-            operation.ends = schedule.ends + pace::OPERATION_END;
+            operation.ends = schedule.ends + end;
             operation.schedule = schedule;
         }
         self.stack_sets.insert(name.clone(), set);

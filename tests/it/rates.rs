@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use orgpatch::{
     cloud::{Call, MaxRate, Quota},
     discover,
-    sim::{Paths, SimulatedAws, synthetic_snapshot},
+    sim::{Assumptions, Paths, SimulatedAws, synthetic_snapshot},
 };
 
 use crate::builders::run;
@@ -28,7 +28,8 @@ fn read(aws: &SimulatedAws) -> Duration {
 }
 
 fn aws() -> SimulatedAws {
-    SimulatedAws::new(synthetic_snapshot(ACCOUNTS, OUS, 2)).with_latency(LATENCY)
+    let assumptions = Assumptions { call: LATENCY..=LATENCY, ..Assumptions::default() };
+    SimulatedAws::new(synthetic_snapshot(ACCOUNTS, OUS, 2)).with_assumptions(assumptions)
 }
 
 /// The least time in which the service lets these calls be made.
@@ -67,7 +68,8 @@ fn an_organization_is_read_with_the_fewest_calls() {
 
 #[test]
 fn a_quota_that_others_use_up_is_waited_for_and_no_call_fails() {
-    let aws = aws().with_others(3);
+    let aws = aws();
+    aws.share_rates(60);
 
     read(&aws);
 
@@ -77,7 +79,8 @@ fn a_quota_that_others_use_up_is_waited_for_and_no_call_fails() {
 #[test]
 fn a_lower_rate_leaves_the_others_theirs() {
     let most = MaxRate(NonZeroU32::new(2).unwrap());
-    let aws = aws().with_others(3).with_max_rate(most);
+    let aws = aws().with_max_rate(most);
+    aws.share_rates(60);
 
     let took = read(&aws);
 

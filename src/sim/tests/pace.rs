@@ -3,10 +3,16 @@ use std::{
     time::Duration,
 };
 
+use super::{AS, Named, create, id, make_set, run, set, spec};
 use crate::{
+    cloud::{CloudErrorKind, CloudWrite as _, TemplateFrom},
     ids::{AccountId, Region},
-    sim::schedule::{Attempt, Ending, Planned, Schedule},
-    state::{Preferences, RegionPace},
+    sim::{
+        Assumptions, SimulatedAws,
+        schedule::{AT_ONCE, Attempt, Ending, Planned, Schedule},
+        synthetic_snapshot,
+    },
+    state::{Preferences, RegionPace, Switch},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -25,7 +31,7 @@ fn course(
             (name.parse().unwrap(), ids.collect())
         })
         .collect();
-    Schedule::work_out(work, preferences, SECOND * 10, |(account, region), _| {
+    Schedule::work_out(work, preferences, AT_ONCE, SECOND * 10, |(account, region), _| {
         let failed = fails(region.as_str(), account.as_str().parse().unwrap());
         Attempt { length: SECOND, outcome: if failed { Err("no".to_owned()) } else { Ok(()) } }
     })
@@ -119,4 +125,55 @@ fn ten_thousand_instances_are_worked_on_at_a_time() {
     // Five thousand in each of two Regions, and then the rest.
     assert_eq!(ends(RegionPace::Parallel), SECOND * 12);
     assert_eq!(ends(RegionPace::Sequential), SECOND * 12);
+}
+
+#[test]
+fn operations_that_run_together_share_what_may_run_at_a_time() {
+    let assumptions = Assumptions { make: SECOND * 60..=SECOND * 60, ..Assumptions::default() };
+    let snapshot = synthetic_snapshot(6_001, 10, 2);
+    let regions: BTreeSet<Region> = snapshot.regions.keys().cloned().collect();
+    let aws = SimulatedAws::new(snapshot).with_assumptions(assumptions);
+    let named =
+        Named { ous: [aws.organization().root().clone()].into(), regions, ..Named::default() };
+    let all_at_once = pace(100, 0, RegionPace::Parallel);
+    run(async {
+        for name in ["a", "b"] {
+            let mut spec = spec(name, "one", Switch::On);
+            spec.parameters.insert("RingId".to_owned(), format!("ring{name}"));
+            aws.create_stack_set(AS, &spec, TemplateFrom::Body, "token").await.unwrap();
+            let (set, id) = (set(name), id("made"));
+            aws.create_instances(AS, &set, named.targets(), all_at_once, &id).await.unwrap();
+        }
+        aws.pause(SECOND * 1_000_000).await;
+    });
+
+    let took = |name: &str| {
+        let runs = aws.operations_run();
+        let run = runs.into_iter().find(|run| run.set == set(name)).unwrap();
+        run.end.unwrap().saturating_sub(run.start.unwrap())
+    };
+    // 6,000 accounts in each of two Regions: 5,000 at a time there, so two waves. The other operation gets
+    // one place in each Region for as long as it runs.
+    assert!(took("a") < SECOND * 150, "{:?}", took("a"));
+    assert!(took("b") > SECOND * 60 * 5_000, "{:?}", took("b"));
+}
+
+#[test]
+fn more_instances_than_a_stack_set_may_have_are_refused() {
+    let snapshot = synthetic_snapshot(6_000, 10, 17);
+    let regions: BTreeSet<Region> = snapshot.regions.keys().cloned().collect();
+    let aws = SimulatedAws::new(snapshot);
+    let named =
+        Named { ous: [aws.organization().root().clone()].into(), regions, ..Named::default() };
+    run(async {
+        make_set(&aws, "a").await;
+
+        let refused = create(&aws, "a", &named, "made").await.unwrap_err();
+
+        assert_eq!(refused.kind, CloudErrorKind::Refused);
+        assert_eq!(
+            refused.message,
+            "0 stack instances and 101983 more are over the limit of 100000"
+        );
+    });
 }
