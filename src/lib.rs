@@ -28,7 +28,7 @@
 //! | [`discover`] | `CloudRead` → organization and `Observed`; the only room that looks | `ids`, `state`, `cloud` |
 //! | [`plan`](mod@plan) | `Desired` × `Observed` → `Plan`; pure | `ids`, `state` |
 //! | [`apply`](mod@apply) | `Approved` × `CloudWrite` → events and outcome; the only room that changes things | `ids`, `plan`, `cloud` |
-//! | [`report`] | values → text and JSON; prints nothing | `ids`, `state`, `plan`, `apply` |
+//! | [`report`] | values → text and JSON; prints nothing | `ids`, `state`, `plan`, `apply`, `rehearsal` |
 #![cfg_attr(
     feature = "aws",
     doc = "| [`aws`] | adapters; the only room that names the SDK | `ids`, `state`, `cloud` |"
@@ -38,6 +38,7 @@
     doc = "| `aws` | adapters; the only room that names the SDK | `ids`, `state`, `cloud` |"
 )]
 //! | [`sim`] | a simulated AWS behind the same ports | `ids`, `state`, `cloud` |
+//! | [`rehearsal`] | a whole rollout on the simulated AWS, with mishaps | `ids`, `state`, `policy`, `cloud`, `discover`, `plan`, `apply`, `sim` |
 //! | [`cli`] | one file a command; arguments, terminal, exit codes | everything |
 //!
 //! A test reads the imports and holds this table.
@@ -67,4 +68,5 @@ pub mod report;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod sim;
+pub mod rehearsal;
 pub mod cli;

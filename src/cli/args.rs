@@ -1,12 +1,14 @@
 //! The command line.
 
-use std::{num::NonZeroU32, path::PathBuf};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     cloud::MaxRate,
     ids::{PolicyName, Region},
+    rehearsal::FaultKind,
+    sim::{Assumptions, Span},
 };
 
 /// Rolls one AWS patch policy out over a whole AWS Organization.
@@ -242,9 +244,56 @@ pub(super) struct RehearseArgs {
     #[arg(long, value_name = "SNAPSHOT")]
     pub(super) org: Option<PathBuf>,
 
+    /// Let something go wrong, and then run the same command again.
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(super) fault: Option<FaultArg>,
+
+    /// What decides where it goes wrong, which account fails, and in which order calls land.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+
+    /// How long something is assumed to take, in seconds: `make=60` or `make=40..90`. May be given several
+    /// times; the rehearsal prints all names at its end.
+    #[arg(long, value_name = "NAME=SECONDS", value_parser = assumption)]
+    pub(super) assume: Vec<(String, Span)>,
+
+    /// The form of the result.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(super) output: Output,
+
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t = ProgressForm::Auto)]
     pub(super) progress: ProgressForm,
+}
+
+/// What goes wrong in a rehearsal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FaultArg {
+    /// Nothing can be made in one account.
+    Account,
+    /// The reply to a call that changes something is lost.
+    Reply,
+    /// There is no network for ten minutes.
+    Network,
+    /// Others use up nine tenths of every rate of calls.
+    Throttling,
+    /// Somebody stops an operation in the console.
+    StoppedOperation,
+    /// The process is killed.
+    Kill,
+}
+
+impl From<FaultArg> for FaultKind {
+    fn from(arg: FaultArg) -> Self {
+        match arg {
+            FaultArg::Account => Self::Account,
+            FaultArg::Reply => Self::Reply,
+            FaultArg::Network => Self::Network,
+            FaultArg::Throttling => Self::Throttling,
+            FaultArg::StoppedOperation => Self::StoppedOperation,
+            FaultArg::Kill => Self::Kill,
+        }
+    }
 }
 
 /// Who runs orgpatch.
@@ -274,4 +323,29 @@ fn digest(text: &str) -> Result<String, String> {
 fn max_rate(text: &str) -> Result<MaxRate, String> {
     let rate = text.parse::<NonZeroU32>().map(MaxRate);
     rate.map_err(|_| "a rate is a whole number of calls a second, 1 or more".to_owned())
+}
+
+/// `make=60` or `make=40..90`, in seconds.
+fn assumption(text: &str) -> Result<(String, Span), String> {
+    let (name, seconds) = text
+        .split_once('=')
+        .ok_or_else(|| "write NAME=SECONDS, as in `make=60` or `make=40..90`".to_owned())?;
+    let (from, to) = seconds.split_once("..").unwrap_or((seconds, seconds));
+    let time = |text: &str| {
+        // A day is longer than anything of this kind takes.
+        let seconds = text.trim().parse::<f64>().ok().filter(|s| (0.0..=86_400.0).contains(s));
+        seconds
+            .map(Duration::from_secs_f64)
+            .ok_or_else(|| format!("`{text}` is not a number of seconds, from 0 to 86400"))
+    };
+    let (from, to) = (time(from)?, time(to)?);
+    if from > to {
+        return Err("the first number must not be larger than the second".to_owned());
+    }
+    let mut known = Assumptions::default();
+    if known.set(name, from..=to).is_ok() {
+        return Ok((name.to_owned(), from..=to));
+    }
+    let names = known.named().map(|(name, _, _)| name).join(", ");
+    Err(format!("nothing is called `{name}`; there are {names}"))
 }

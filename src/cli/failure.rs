@@ -6,6 +6,7 @@ use crate::{
     discover::DiscoverError,
     plan::Refusal,
     policy::Problems,
+    rehearsal::Unrehearsed,
 };
 
 /// How a command ends. The numbers are part of the command line's word (README).
@@ -118,6 +119,16 @@ impl From<DiscoverError> for Failure {
         match error.help() {
             Some(help) => failure.help(help),
             None => failure,
+        }
+    }
+}
+
+impl From<Unrehearsed> for Failure {
+    fn from(error: Unrehearsed) -> Self {
+        match error {
+            Unrehearsed::Organization(error) => error.into(),
+            Unrehearsed::Policy(problems) => Self::policy(Exit::Failed, &problems),
+            Unrehearsed::Refused(refusal) => refusal.into(),
         }
     }
 }

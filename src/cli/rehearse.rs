@@ -1,53 +1,81 @@
 //! `rehearse`: the whole rollout on a simulated AWS.
 
+use std::cell::RefCell;
+
 use crate::{
-    apply::{Event, Stop},
     cli::{
-        args::RehearseArgs,
-        execute::{conclude, execute},
+        args::{Output, RehearseArgs},
+        clock,
+        execute::conclude,
         failure::{Exit, Failure},
-        terminal::Terminal,
-        world::{self, Look, Wish},
+        terminal::{ShowProgress, Terminal},
+        world,
     },
-    discover,
-    plan::{self, Consent, Removals},
-    report::{Detail, plan_text, status_text},
-    sim::{SimulatedAws, example_snapshot},
+    rehearsal::{Rehearsal, Settings, Watched, rehearse},
+    report::{Detail, fault_words, plan_text, rehearsal_json, rehearsal_text},
+    sim::{Assumptions, example_snapshot},
 };
 
 pub(super) async fn run(args: &RehearseArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
-    let snapshot = match &args.org {
-        Some(path) => world::snapshot(path)?,
-        None => example_snapshot(),
+    let (snapshot, whose) = match &args.org {
+        Some(path) => (world::snapshot(path)?, path.display().to_string()),
+        None => (example_snapshot(), "the example organization".to_owned()),
     };
-    let whose = args
-        .org
-        .as_ref()
-        .map_or("the example organization".to_owned(), |path| path.display().to_string());
     terminal.say(&format!("Rehearsal on a simulated AWS over {whose}: nothing real is touched.\n"));
     if args.org.is_some() {
         world::warn_of_other_region(&policy, &snapshot, terminal);
     }
-    let aws = SimulatedAws::new(snapshot);
-    let standing = discover::standing(&aws).await?;
-    let Look { plan, .. } = world::look(&policy, Wish::Kept, &standing, &aws).await?;
-    terminal.out(&plan_text(&plan, Detail::Folded));
-    let consent = Consent { removals: Removals::AsThePolicySays, expected_digest: None };
-    let approved = plan.approve(&consent)?;
-    world::check_templates(approved.plan(), &aws, terminal).await?;
-    terminal.say("\nRollout, in simulated time:");
-    let show = terminal.progress(args.progress, approved.plan().steps.len());
-    let (switch, stop) = Stop::new();
-    let on_event = |event: Event<'_>| show.show(&event, Some(aws.now()));
-    let executing =
-        execute(&approved, &aws, "rehearsal", (&switch, &stop), show.as_ref(), on_event);
-    let outcome = Box::pin(executing).await;
-    let exit = conclude(approved.plan(), outcome.as_ref(), terminal);
-    let Look { desired, observed, plan } =
-        world::look(&policy, Wish::Kept, &standing, &aws).await?;
-    terminal.out(&format!("\n{}", status_text(&plan, &plan::status(&desired, &observed))));
-    let minutes = aws.now().as_secs().div_ceil(60);
-    terminal.out(&format!("The rehearsal took {minutes} simulated minutes, at an assumed pace.\n"));
-    Ok(exit)
+    let mut assumptions = Assumptions::for_a_rehearsal();
+    for (name, span) in &args.assume {
+        // The parser has taken known names only.
+        let _ = assumptions.set(name, span.clone());
+    }
+    let settings = Settings {
+        seed: args.seed,
+        fault: args.fault.map(Into::into),
+        assumptions,
+        today: clock::today(),
+    };
+    let show: RefCell<Option<Box<dyn ShowProgress>>> = RefCell::default();
+    let watch = |watched: Watched<'_>| match watched {
+        Watched::Planned(plan) => {
+            if args.output == Output::Text {
+                terminal.out(&plan_text(plan, Detail::Folded));
+            }
+        }
+        Watched::Fault(told, plan) => {
+            terminal.say(&format!("\nWhat goes wrong: {}.", fault_words(told, plan)));
+        }
+        Watched::Begins(plan, number) => {
+            terminal.say(&match number {
+                1 => "\nRollout, in simulated time:".to_owned(),
+                _ => format!("\nThe same command again, run {number}:"),
+            });
+            *show.borrow_mut() = Some(terminal.progress(args.progress, plan.steps.len()));
+        }
+        Watched::Event(event, now) => {
+            if let Some(show) = show.borrow().as_ref() {
+                show.show(event, Some(now));
+            }
+        }
+        Watched::Ended(plan, outcome) => match (args.output, outcome) {
+            (_, None) => terminal.say("The process is gone. What runs at AWS goes on."),
+            (Output::Json, Some(_)) => {}
+            (Output::Text, outcome) => {
+                conclude(plan, outcome, terminal);
+            }
+        },
+    };
+    let rehearsal = Box::pin(rehearse(&policy, snapshot, &settings, watch)).await?;
+    terminal.out(&match args.output {
+        Output::Text => rehearsal_text(&rehearsal),
+        Output::Json => format!("{:#}\n", rehearsal_json(&rehearsal)),
+    });
+    Ok(exit(&rehearsal))
+}
+
+/// What counts is where it ends, after the runs that finish what a mishap left.
+fn exit(rehearsal: &Rehearsal) -> Exit {
+    if rehearsal.left.is_empty() { Exit::Done } else { Exit::InPart }
 }

@@ -8,6 +8,7 @@ mod outcome;
 mod plan_json;
 mod plan_text;
 mod progress;
+mod rehearsal;
 mod status;
 mod step_words;
 mod style;
@@ -17,6 +18,7 @@ pub use outcome::outcome_text;
 pub use plan_json::plan_json;
 pub use plan_text::{Detail, plan_text};
 pub use progress::{Progress, event_json};
+pub use rehearsal::{fault_words, rehearsal_json, rehearsal_text};
 pub use status::{status_json, status_text};
 pub use step_words::step_words;
 

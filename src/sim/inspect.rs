@@ -42,7 +42,7 @@ pub struct OperationRun {
 }
 
 /// What an operation did in one Region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RegionRun {
     /// How many instances it was about there.
     pub instances: usize,
@@ -52,7 +52,7 @@ pub struct RegionRun {
     pub cancelled: usize,
     /// How many were left out, since their accounts are not active.
     pub skipped: usize,
-    /// When the first one began.
+    /// When the first one that was tried began.
     pub begins: Duration,
     /// When the last one ended.
     pub ends: Duration,
@@ -61,23 +61,34 @@ pub struct RegionRun {
 fn regions(operation: &Operation) -> BTreeMap<Region, RegionRun> {
     let mut regions: BTreeMap<Region, RegionRun> = BTreeMap::new();
     for Planned { place: (_, region), begins, ends, ending } in &operation.schedule.planned {
-        let run = regions.entry(region.clone()).or_insert(RegionRun {
-            instances: 0,
-            failed: 0,
-            cancelled: 0,
-            skipped: 0,
-            begins: *begins,
-            ends: *ends,
-        });
+        let run = regions
+            .entry(region.clone())
+            .or_insert(RegionRun { begins: Duration::MAX, ..RegionRun::default() });
         run.instances += 1;
-        run.begins = run.begins.min(*begins);
-        run.ends = run.ends.max(*ends);
-        match ending {
-            Ending::Succeeded => {}
-            Ending::Failed(_) => run.failed += 1,
-            Ending::Cancelled(_) => run.cancelled += 1,
-            Ending::Skipped => run.skipped += 1,
+        let was_tried = match ending {
+            Ending::Succeeded => true,
+            Ending::Failed(_) => {
+                run.failed += 1;
+                true
+            }
+            Ending::Cancelled(_) => {
+                run.cancelled += 1;
+                false
+            }
+            Ending::Skipped => {
+                run.skipped += 1;
+                false
+            }
+        };
+        if was_tried {
+            run.begins = run.begins.min(*begins);
+            run.ends = run.ends.max(*ends);
         }
+    }
+    // Where nothing was tried, nothing began.
+    for run in regions.values_mut().filter(|run| run.begins == Duration::MAX) {
+        run.begins = operation.begun.unwrap_or(operation.requested);
+        run.ends = run.begins;
     }
     regions
 }

@@ -175,7 +175,8 @@ impl Operation {
     pub(super) fn stop(&mut self, now: Duration) {
         self.stopped = true;
         for planned in &mut self.schedule.planned {
-            if planned.begins > now {
+            // Who is left out anyway is not kept from anything.
+            if planned.begins > now && planned.ending != Ending::Skipped {
                 (planned.begins, planned.ends) = (now, now);
                 planned.ending = Ending::Cancelled(STOPPED);
             }

@@ -50,6 +50,11 @@ impl Default for Assumptions {
 }
 
 impl Assumptions {
+    /// The same, with calls that take as long as they do from afar.
+    pub fn for_a_rehearsal() -> Self {
+        Self { call: span(50, 150), ..Self::default() }
+    }
+
     /// All of them: by the name that they can be set by, with words for it.
     pub fn named(&self) -> [(&'static str, &'static str, &Span); 7] {
         [

@@ -7,7 +7,7 @@ use std::{
 
 /// Each room with the rooms that it may know, besides itself (design, §2). What is not listed, such as
 /// `cli` and the crate's root, may know everything.
-const MAY_KNOW: [(&str, &[&str]); 11] = [
+const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("ids", &[]),
     ("state", &["ids"]),
     ("templates", &["ids", "state"]),
@@ -16,9 +16,10 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("discover", &["ids", "state", "cloud"]),
     ("plan", &["ids", "state"]),
     ("apply", &["ids", "plan", "cloud"]),
-    ("report", &["ids", "state", "plan", "apply"]),
+    ("report", &["ids", "state", "plan", "apply", "rehearsal"]),
     ("aws", &["ids", "state", "cloud"]),
     ("sim", &["ids", "state", "cloud"]),
+    ("rehearsal", &["ids", "state", "policy", "cloud", "discover", "plan", "apply", "sim"]),
 ];
 
 /// Words of code, and the only rooms that may say them.

@@ -420,6 +420,15 @@ pub(crate) fn assert_reads(name: &str, text: &str) {
         (r"(Digest|text) [0-9a-f]{12}", "$1 [digest]"),
         (r"templates/[0-9a-f]{12}", "templates/[digest]"),
         (r"access-log-111111111111-[0-9a-f]{4}", "access-log-111111111111-[four]"),
+        // Pauses differ by the IDs of operations, and these by digests.
+        (r" +\d+m\d\ds +\d+m\d\ds +[█▏]+", "  [from] [to] [bar]"),
+        (r"(after|from) \d+m\d\ds", "$1 [time]"),
+        (
+            r"took \d+m\d\ds of simulated time and \d+ calls; [^.]*",
+            "took [time] of simulated time and [calls]",
+        ),
+        (r"█ is \d+ seconds", "█ is [column]"),
+        (r"(reply to call|after event) \d+", "$1 [number]"),
         (r"(orgpatch:digest): [0-9a-f]{12} → [0-9a-f]{12}", "$1: [before] → [after]"),
     ];
     insta::with_settings!({

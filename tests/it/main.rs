@@ -12,5 +12,6 @@ mod fake_http;
 mod lock;
 mod rates;
 mod readme;
+mod rehearsal;
 mod stories;
 mod wire;

@@ -49,7 +49,7 @@ fn no_pause_ends_while_something_else_can_go_on() {
     run(async {
         let call = async {
             // As many as the rate allows at once.
-            for _ in 0..20 {
+            for _ in 0..15 {
                 aws.caller().await.unwrap();
             }
             *landed.borrow_mut() = Some(aws.now());
