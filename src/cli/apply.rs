@@ -25,12 +25,13 @@ pub(super) async fn run(
         removals: args.allow_removals.map_or(Removals::AsThePolicySays, Removals::UpTo),
         expected_digest: args.expect.clone(),
     };
+    let wish = if args.retry_failed { Wish::Repaired } else { Wish::Kept };
     let respect = if args.break_lock { Respect::Nobody } else { Respect::Lock };
     let standing = discover::standing(&aws).await?;
     loop {
         let begun = Run::begin("apply", &policy, &standing, respect, (&aws, world), terminal);
         let begun = Box::pin(begun).await?;
-        let Look { plan, .. } = Box::pin(world::look(&policy, Wish::Kept, &standing, &aws)).await?;
+        let Look { plan, .. } = Box::pin(world::look(&policy, wish, &standing, &aws)).await?;
         terminal.out(&plan_text(&plan, Detail::Folded));
         let approved = approve(&plan, consent.clone(), args, terminal)?;
         if approved.plan().is_empty() {

@@ -150,6 +150,10 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "N")]
     pub(super) allow_removals: Option<usize>,
 
+    /// Try again the accounts and Regions that failed, and do nothing else.
+    #[arg(long)]
+    pub(super) retry_failed: bool,
+
     /// Take the lock although another run holds it. Only for a run that is known to be dead.
     #[arg(long)]
     pub(super) break_lock: bool,

@@ -181,6 +181,8 @@ pub(super) struct Look {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Kept,
+    /// What failed is tried again, and nothing else.
+    Repaired,
     Removed(Additions, AccessLogs),
 }
 
@@ -200,11 +202,14 @@ pub(super) async fn look(
         regions: &regions,
     };
     let desired = match wish {
-        Wish::Kept => policy::resolve(policy, surroundings, clock::today())
+        Wish::Kept | Wish::Repaired => policy::resolve(policy, surroundings, clock::today())
             .map_err(|problems| Failure::policy(Exit::Failed, &problems))?,
         Wish::Removed(additions, logs) => policy::removal(policy, surroundings, additions, logs),
     };
     let observed = discover::observe(cloud, standing.call_as, &discover::sought(&desired)).await;
-    let plan = plan::plan(&desired, &observed);
+    let plan = match wish {
+        Wish::Repaired => plan::retry_failed(&desired, &observed),
+        Wish::Kept | Wish::Removed(..) => plan::plan(&desired, &observed),
+    };
     Ok(Look { desired, observed, plan })
 }

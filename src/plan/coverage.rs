@@ -58,9 +58,14 @@ impl Coverage {
 
     /// How many accounts lose something, be it only until it is made anew.
     pub fn losing(&self) -> usize {
-        let loses =
-            |account: &&AccountChange| !account.removed.is_empty() || !account.remade.is_empty();
-        self.accounts.values().filter(loses).count()
+        self.accounts.values().filter(|account| account.loses()).count()
+    }
+}
+
+impl AccountChange {
+    /// Whether it loses something, be it only until it is made anew.
+    pub fn loses(&self) -> bool {
+        !self.removed.is_empty() || !self.remade.is_empty()
     }
 }
 

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use crate::{
     ids::{BucketName, Digest, StackSetName},
     plan::{
-        Action, BlockReason, Blocked, Fate, Plan, RingOutline, Step, StepId, TemplateSource,
+        Action, BlockReason, Blocked, Coverage, Fate, Plan, RingOutline, Step, StepId,
+        TemplateSource,
         conflict::conflicts,
         coverage::coverage,
         home::{HomePlan, plan_home, plan_home_removal},
+        loss::losses,
         own_stacks::plan_own_stacks,
         stack,
         stack_set::{Scope, SetPlan, blocked, plan_stack_set},
@@ -44,10 +46,22 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
         all_steps.extend(steps.list);
     }
     conflicts(desired, observed, &mut remarks);
+    let coverage = coverage(desired, observed, &all_steps);
+    assemble(desired, observed, all_steps, remarks, coverage)
+}
+
+/// Makes a plan of what has been decided.
+pub(super) fn assemble(
+    desired: &Desired,
+    observed: &Observed,
+    all_steps: Vec<Step>,
+    remarks: Remarks,
+    coverage: Coverage,
+) -> Plan {
     let Remarks { mut blocked, warnings } = remarks;
     blocked.sort();
     blocked.dedup();
-    let coverage = coverage(desired, observed, &all_steps);
+    let losses = losses(desired, observed, &coverage);
     let digest = digest(&all_steps, &blocked);
     Plan {
         policy: desired.policy.clone(),
@@ -58,6 +72,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
         skipped: desired.skipped.clone(),
         warnings,
         coverage,
+        losses,
         guards: desired.guards,
         names: desired.names.clone(),
         digest,
@@ -165,7 +180,10 @@ fn plan_ring(
 /// While an operation runs on a stack set of the ring, what the ring is, is about to change: accounts
 /// may be on their way from one set to another. So the plan is to wait and nothing else, and the next
 /// plan sees what came of it.
-fn wait_for_running(steps: &mut Steps<'_>, sets: &[(StackSetName, Option<&StackSetSeen>)]) -> bool {
+pub(super) fn wait_for_running(
+    steps: &mut Steps<'_>,
+    sets: &[(StackSetName, Option<&StackSetSeen>)],
+) -> bool {
     for (name, have) in sets {
         let mut after = BTreeSet::new();
         for operation in have.iter().flat_map(|have| &have.running) {
@@ -182,7 +200,12 @@ fn wait_for_running(steps: &mut Steps<'_>, sets: &[(StackSetName, Option<&StackS
 }
 
 /// What only a person can mend, and what they have to do.
-fn left_to_people(desired: &Desired, name: &StackSetName, set: &SetPlan, remarks: &mut Remarks) {
+pub(super) fn left_to_people(
+    desired: &Desired,
+    name: &StackSetName,
+    set: &SetPlan,
+    remarks: &mut Remarks,
+) {
     for (account, region) in &set.inoperable {
         remarks.blocked.push(Blocked {
             subject: format!("the instance of {name} in account {account}, {region}"),
@@ -203,7 +226,7 @@ fn left_to_people(desired: &Desired, name: &StackSetName, set: &SetPlan, remarks
 }
 
 /// The stack sets of a ring, those that are there and those that are wanted, if all of them are ours.
-fn owned_sets<'a>(
+pub(super) fn owned_sets<'a>(
     desired: &Desired,
     ring: &Ring,
     observed: &'a Observed,

@@ -222,13 +222,13 @@ fn update(
 }
 
 /// Instances to try again: the OU by which each must be named, and the Regions.
-type Outdated<'a> = BTreeMap<(&'a OuId, &'a AccountId), BTreeSet<Region>>;
+pub(super) type Outdated<'a> = BTreeMap<(&'a OuId, &'a AccountId), BTreeSet<Region>>;
 
 /// Tries instances again and touches no other, in as few calls as that takes.
 ///
 /// Creating an instance that is there and outdated tries it again (API reference of
 /// `CreateStackInstances`); an update would run through all of them.
-fn retry(
+pub(super) fn retry(
     chain: &mut Chain<'_, '_>,
     outdated: Outdated<'_>,
     preferences: Preferences,

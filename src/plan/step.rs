@@ -13,7 +13,7 @@ use crate::{
         AccountId, BucketName, Digest, OperationId, OuId, PolicyName, Region, RingName, StackName,
         StackSetName,
     },
-    plan::{Coverage, Difference},
+    plan::{Coverage, Difference, Loss},
     state::{
         Baseline, Guards, Names, Owner, Preferences, Reach, Retain, ScheduleLine, Skipped,
         StackSetSpec, StackSpec, Template,
@@ -39,6 +39,8 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What becomes of each account.
     pub coverage: Coverage,
+    /// Why accounts lose something.
+    pub losses: BTreeMap<AccountId, Loss>,
     /// How much may change without a further word.
     pub guards: Guards,
     /// What people call accounts and OUs.

@@ -45,10 +45,13 @@ impl<'a> Paths<'a> {
             )
         };
         let problem = match &ou.value {
-            OuRef::Path(path) => match self.paths.get(path) {
-                Some(id) => return Some((*id).clone()),
-                None => nothing().or_nearest(path, self.paths.keys().map(String::as_str)),
-            },
+            OuRef::Path(path) => {
+                if let Some(id) = self.paths.get(path) {
+                    return Some((*id).clone());
+                }
+                let problem = nothing().or_nearest(path, self.paths.keys().map(String::as_str));
+                if problem.help.is_some() { problem } else { problem.help(MOVED) }
+            }
             OuRef::Id(id) => match self.organization.unit(id) {
                 Some(_) => return Some(id.clone()),
                 None => {
@@ -86,6 +89,9 @@ impl<'a> Paths<'a> {
         None
     }
 }
+
+/// What may have become of an OU that is not found.
+const MOVED: &str = "If it was renamed or moved, write its new path, or its ID, which stays the same. Nothing is taken away as long as it can't be found.";
 
 impl Paths<'_> {
     /// The problem of a name that no OU has.

@@ -18,6 +18,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         skipped,
         warnings,
         coverage,
+        losses,
         guards,
         names,
         digest,
@@ -47,6 +48,9 @@ pub fn plan_json(plan: &Plan) -> Value {
             "name": names.accounts.get(id),
             "ou": path(id),
             "change": change.change,
+            "loses_because": losses.get(id).map(|loss| json!({
+                "cause": loss, "words": loss.to_string(),
+            })),
             "regions": {
                 "added": change.added,
                 "removed": change.removed,

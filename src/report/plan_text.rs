@@ -34,6 +34,7 @@ pub fn plan_text(plan: &Plan, detail: Detail) -> String {
         ring_text(&mut text, ring);
     }
     coverage(&mut text, plan, detail);
+    losses(&mut text, plan, detail);
     steps(&mut text, plan, detail);
     skipped(&mut text, plan, detail);
     blocked(&mut text, plan);
@@ -154,10 +155,36 @@ fn coverage(text: &mut String, plan: &Plan, detail: Detail) {
     }
 }
 
+/// Why accounts lose something: each cause once, with the accounts.
+fn losses(text: &mut String, plan: &Plan, detail: Detail) {
+    let mut causes: BTreeMap<String, Vec<&AccountId>> = BTreeMap::new();
+    for (account, loss) in &plan.losses {
+        causes.entry(loss.to_string()).or_default().push(account);
+    }
+    if causes.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{}", heading("Why accounts lose something"));
+    let shown = match detail {
+        Detail::Folded => SHOWN,
+        Detail::Everything => usize::MAX,
+    };
+    for (cause, accounts) in causes {
+        let mut named: Vec<String> = accounts
+            .iter()
+            .take(shown)
+            .map(|account| format!("{account} {}", name_of(plan, account)).trim_end().to_owned())
+            .collect();
+        if accounts.len() > shown {
+            named.push(format!("{} more", accounts.len() - shown));
+        }
+        let _ = writeln!(text, "  {}: {cause}", named.join(", "));
+    }
+}
+
 fn path_of<'a>(plan: &'a Plan, account: &AccountId) -> &'a str {
     let unit: Option<&OuId> = plan.names.parents.get(account);
-    unit.and_then(|unit| plan.names.units.get(unit))
-        .map_or("(no longer in the organization)", |path| path)
+    unit.and_then(|unit| plan.names.units.get(unit)).map_or("(not listed by AWS)", |path| path)
 }
 
 fn name_of(plan: &Plan, account: &AccountId) -> String {

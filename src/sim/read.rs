@@ -55,6 +55,15 @@ impl SimulatedAws {
         Ok(Page { items: on_it, next })
     }
 
+    /// Those that listings show.
+    fn listable<'a>(
+        &self,
+        accounts: impl Iterator<Item = &'a Account>,
+    ) -> impl Iterator<Item = &'a Account> {
+        let hidden = self.desk.borrow().hidden.clone();
+        accounts.filter(move |account| !hidden.contains(&account.id))
+    }
+
     fn listed(&self, world: &World, account: &Account) -> ListedAccount {
         let chain = (self.desk.borrow().paths == Paths::Answered).then(|| {
             let mut chain: Vec<OuId> =
@@ -115,7 +124,8 @@ impl CloudRead for SimulatedAws {
         let call = Call::ListAccounts;
         self.look(call, |world| {
             let listed = |account: &Account| self.listed(world, account);
-            self.page(call, call.name(), world.organization.accounts(), listed, page.as_deref())
+            let accounts = self.listable(world.organization.accounts());
+            self.page(call, call.name(), accounts, listed, page.as_deref())
         })
         .await
     }
@@ -152,7 +162,7 @@ impl CloudRead for SimulatedAws {
         let call = Call::ListAccountsForParent;
         self.look(call, |world| {
             check_parent(call, world, parent)?;
-            let accounts = world.organization.members(parent);
+            let accounts = self.listable(world.organization.members(parent));
             let listed = |account: &Account| self.listed(world, account);
             self.page(call, parent.as_str(), accounts, listed, page.as_deref())
         })

@@ -19,7 +19,8 @@ use crate::{
         world::World,
     },
     state::{
-        Account, AccountState, BaselineSeen, Snapshot, StackSetSpec, StackSpec, StackStatus, Switch,
+        Account, AccountState, BaselineSeen, Organization, Snapshot, StackSetSpec, StackSpec,
+        StackStatus, Switch, Unit,
     },
 };
 
@@ -43,6 +44,7 @@ pub(super) struct Desk {
     pub(super) paths: Paths,
     pub(super) pages: Pages,
     denied: BTreeSet<Call>,
+    pub(super) hidden: BTreeSet<AccountId>,
     pub(super) random: Random,
     pub(super) gate: Gate,
 }
@@ -80,6 +82,7 @@ impl SimulatedAws {
             paths: Paths::Answered,
             pages: Pages::SomeEmpty,
             denied: BTreeSet::new(),
+            hidden: BTreeSet::new(),
             random: Random::new(SEED),
             gate: Gate::paced(None),
         };
@@ -185,6 +188,27 @@ impl SimulatedAws {
     /// Moves an account to another OU.
     pub fn move_account(&self, account: &AccountId, to: &OuId) {
         self.change_account(account, |account| account.parent = to.clone());
+    }
+
+    /// Leaves an account out of every listing, as if it had left the organization.
+    pub fn hide_account(&self, account: &AccountId) {
+        self.desk.borrow_mut().hidden.insert(account.clone());
+    }
+
+    /// Renames an OU, or moves it with all that is in it. What auto-deployment makes of that, AWS does not
+    /// say, so it does nothing here.
+    pub fn change_unit(&self, unit: Unit) {
+        let world = &mut *self.world_now();
+        let before = &world.organization;
+        let id = unit.id.clone();
+        let others = before.units().filter(|other| other.id != id).cloned();
+        let after = Organization::new(
+            before.id().clone(),
+            before.management_account().clone(),
+            others.chain([unit]),
+            before.accounts().cloned(),
+        );
+        world.organization = after.expect("the OU's new parent is not below it");
     }
 
     /// Suspends an account. Its stacks stay, and nothing can be done in it.

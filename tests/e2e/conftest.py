@@ -19,3 +19,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with small.opened(tmp_path_factory.mktemp("small")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def regions() -> Iterator[str]:
+    """Regions one by one, for the policies of the small world.
+
+    Policies that have a Region each are in nobody's way, also where a test has failed
+    and left its policy behind.
+    """
+    return iter(small.REGIONS)

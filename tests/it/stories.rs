@@ -2,8 +2,10 @@
 //! AWS, and a second plan that has nothing to do.
 
 mod moves;
+mod operations;
 mod policies;
 mod removal;
+mod safety;
 mod trouble;
 
 use std::collections::BTreeSet;
@@ -57,6 +59,19 @@ schedule:
 fn outcome(plan: &Plan, outcome: &Outcome) -> String {
     plain(&outcome_text(plan, outcome))
 }
+
+/// A shop of which one account in a whole OU fails; nothing is tolerated.
+const STRICT: &str = "\
+version: 1
+name: weekly
+home_region: ap-northeast-1
+targets:
+  ous: [/Workloads]
+  regions: [ap-northeast-1, eu-west-1]
+schedule:
+  scan: daily 01:00
+rollout: { accounts: 50%, tolerate: 0%, regions: sequential }
+";
 
 #[test]
 fn a_first_rollout_names_every_account_and_says_why_the_rest_is_left_out() {

@@ -100,19 +100,6 @@ fn destroy_leaves_alone_what_it_can_t_read() {
     assert_eq!(stage.stacks(), before, "{}", words(&plan));
 }
 
-/// A shop of which one account in a whole OU fails; nothing is tolerated.
-const STRICT: &str = "\
-version: 1
-name: weekly
-home_region: ap-northeast-1
-targets:
-  ous: [/Workloads]
-  regions: [ap-northeast-1, eu-west-1]
-schedule:
-  scan: daily 01:00
-rollout: { accounts: 50%, tolerate: 0%, regions: sequential }
-";
-
 #[test]
 fn a_failed_account_is_told_with_its_reason_and_the_next_apply_tries_only_that() {
     let stage = Stage::new(CLEAN);
