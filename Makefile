@@ -16,7 +16,7 @@ export ORGPATCH_CFN_GUARD := $(CURDIR)/$(GUARD_BIN) validate --rules $(CURDIR)/$
 EXAMPLE := src/sim/example-organization.json
 RENDERED := target/rendered
 
-.PHONY: test e2e bench
+.PHONY: test e2e bench soak
 
 ## Rust tests, then the templates and the documents' Python.
 test: $(VENV)/.installed $(GUARD)/.installed
@@ -24,8 +24,8 @@ test: $(VENV)/.installed $(GUARD)/.installed
 	$(MAKE) $(RENDERED)
 	ORGPATCH_RENDERED=$(CURDIR)/$(RENDERED) $(PYTHON) -m pytest tests/python -q \
 		--cov=templates/scripts --cov-report=term:skip-covered --cov-fail-under=95
-	$(VENV)/bin/ruff check templates tests/python tests/e2e
-	$(VENV)/bin/ruff format --check templates tests/python tests/e2e
+	$(VENV)/bin/ruff check templates tests/python tests/e2e tests/bench
+	$(VENV)/bin/ruff format --check templates tests/python tests/e2e tests/bench
 
 ## The built binary against an emulator over HTTP: a whole rollout, update, removal, destroy.
 e2e: $(VENV)/.installed
@@ -33,9 +33,27 @@ e2e: $(VENV)/.installed
 	cargo build --locked
 	ORGPATCH_BIN=$(CURDIR)/target/debug/orgpatch $(PYTHON) -m pytest tests/e2e -q
 
-## How long a plan takes, on an optimized build without the AWS SDK.
-bench:
-	cargo bench --locked --no-default-features --bench plan
+## How fast it is: the plan over made-up organizations, and reading one beside a plain walk, against an
+## emulator. Writes docs/benchmarks.md. Builds a release binary, which takes some ten minutes on two cores.
+bench: $(VENV)/.installed
+	tests/e2e/install-emulator
+	cargo build --release --locked
+	mkdir -p target/bench
+	ORGPATCH_BIN=$(CURDIR)/target/release/orgpatch ORGPATCH_BENCHMARKS=$(CURDIR)/target/bench/plan.md \
+		cargo bench --locked --no-default-features --bench plan
+	ORGPATCH_BIN=$(CURDIR)/target/release/orgpatch $(PYTHON) tests/bench/walk.py --markdown target/bench/walk.md
+	cat benches/about.md target/bench/plan.md benches/beside.md target/bench/walk.md > docs/benchmarks.md
+
+## The long run, which CI does not do: ten thousand random organizations with faults, and fuzzing. `SEED` is
+## another one each time, and is printed.
+SEED ?= $(shell date +%s)
+CASES ?= 10000
+FUZZ_SECONDS ?= 60
+soak:
+	@echo "SEED=$(SEED) CASES=$(CASES)"
+	PROPTEST_CASES=$(CASES) PROPTEST_RNG_SEED=$(SEED) \
+		cargo test --release --locked --no-default-features --test it -- convergence exclusion
+	fuzz/run $(FUZZ_SECONDS)
 
 # Templates and parameters of every example policy, and of policies that tests need beside them, as they
 # would be sent.

@@ -13,7 +13,7 @@ use crate::{
     discover::{self, Standing},
     plan::{self, Plan},
     policy::{self, AccessLogs, Additions, Policy, Surroundings},
-    state::{Desired, Observed, Snapshot},
+    state::{Desired, NoSnapshot, Observed, Snapshot, read_snapshot},
 };
 
 /// The environment and the options that say how AWS is reached.
@@ -111,25 +111,22 @@ pub(super) fn policy(path: &Path) -> Result<Policy, Failure> {
 /// Reads a recorded organization.
 pub(super) fn snapshot(path: &Path) -> Result<Snapshot, Failure> {
     let name = path.display().to_string();
-    let unreadable = |why: String| {
-        Failure::new(Exit::Usage, format!("the snapshot `{name}` can't be read: {why}"))
-            .help("Record it anew with `orgpatch snapshot --out FILE`.")
+    let unreadable = |why: String, help: &str| {
+        let message = format!("the snapshot `{name}` can't be read: {why}");
+        Failure::new(Exit::Usage, message).help(help)
     };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-    let version = serde_json::from_str::<serde_json::Value>(&text)
-        .map_err(|error| unreadable(error.to_string()))?
-        .get("format_version")
-        .and_then(serde_json::Value::as_u64);
-    if version != Some(u64::from(Snapshot::FORMAT_VERSION)) {
-        return Err(unreadable(match version {
-            Some(version) => format!(
-                "it has format version {version}, and this orgpatch reads {}",
-                Snapshot::FORMAT_VERSION
-            ),
-            None => "it has no `format_version`, so it is not a snapshot of orgpatch's".to_owned(),
-        }));
-    }
-    serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
+    let anew = "Record it anew with `orgpatch snapshot --out FILE`.";
+    let text =
+        std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string(), anew))?;
+    read_snapshot(&text).map_err(|error| {
+        let help = match &error {
+            NoSnapshot::OtherVersion(version) if *version > Snapshot::FORMAT_VERSION.into() => {
+                "A newer orgpatch wrote it. Use that one, or record it anew with `orgpatch snapshot --out FILE`."
+            }
+            _ => anew,
+        };
+        unreadable(error.to_string(), help)
+    })
 }
 
 /// Says where a recorded organization does not fit a policy: baselines are those of its Region.

@@ -37,3 +37,34 @@ impl Snapshot {
     /// The version that this program writes and reads.
     pub const FORMAT_VERSION: u32 = 1;
 }
+
+/// Why a text is no snapshot that this program reads.
+#[derive(Debug, thiserror::Error)]
+pub enum NoSnapshot {
+    /// It is no JSON, or other JSON than a snapshot's.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// It says no version.
+    #[error("it has no `format_version`, so it is not a snapshot of orgpatch's")]
+    NoVersion,
+    /// It has another version.
+    #[error("it has format version {0}, and this orgpatch reads {read}", read = Snapshot::FORMAT_VERSION)]
+    OtherVersion(u64),
+}
+
+/// Reads a snapshot. The version comes first, so that a newer form is told from a broken one.
+///
+/// # Errors
+///
+/// Says why it is none.
+pub fn read_snapshot(text: &str) -> Result<Snapshot, NoSnapshot> {
+    let value: serde_json::Value = serde_json::from_str(text)?;
+    let version = value.get("format_version").and_then(serde_json::Value::as_u64);
+    match version {
+        None => Err(NoSnapshot::NoVersion),
+        Some(version) if version != u64::from(Snapshot::FORMAT_VERSION) => {
+            Err(NoSnapshot::OtherVersion(version))
+        }
+        Some(_) => Ok(serde_json::from_str(text)?),
+    }
+}
