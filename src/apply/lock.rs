@@ -205,7 +205,9 @@ pub struct Lock<'a, C> {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Hold {
-    /// There is no bucket yet.
+    /// The bucket is still to be made. One that is there by now is somebody else's.
+    Waiting,
+    /// There is no bucket yet, and any that comes is ours.
     NoBucket,
     /// This version is ours.
     Ours(String),
@@ -227,7 +229,7 @@ pub enum LockNews {
 }
 
 impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
-    /// Takes the lock in the version that was seen.
+    /// Takes the lock in the version that was seen, in a bucket that is ours.
     ///
     /// # Errors
     ///
@@ -262,6 +264,19 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
         }
     }
 
+    /// A lock that is taken once this run has made the bucket.
+    pub fn later(cloud: &'a C, bucket: BucketName, run: RunId) -> Self {
+        Self { cloud, bucket, run, hold: RefCell::new(Hold::Waiting) }
+    }
+
+    /// Says that the bucket has been made, so that the next renewal takes the lock.
+    pub fn bucket_is_made(&self) {
+        let mut hold = self.hold.borrow_mut();
+        if *hold == Hold::Waiting {
+            *hold = Hold::NoBucket;
+        }
+    }
+
     /// Whether there was a bucket to put it into.
     pub fn is_held(&self) -> bool {
         matches!(*self.hold.borrow(), Hold::Ours(_))
@@ -269,7 +284,7 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
 
     /// Whether the bucket is there, as far as this run knows, and is not about to be emptied.
     pub fn may_write(&self) -> bool {
-        *self.hold.borrow() != Hold::LetGo
+        !matches!(*self.hold.borrow(), Hold::LetGo | Hold::Waiting)
     }
 
     /// Says that the bucket is emptied from now on.
@@ -316,7 +331,7 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
         let precondition = match &hold {
             Hold::NoBucket => Precondition::Absent,
             Hold::Ours(etag) => Precondition::Version(etag.clone()),
-            Hold::LetGo | Hold::Lost => return Ok(None),
+            Hold::Waiting | Hold::LetGo | Hold::Lost => return Ok(None),
         };
         let written = match self.write(LockState::Held, now, &precondition).await {
             Err(error) if error.kind == CloudErrorKind::NotFound && hold == Hold::NoBucket => {

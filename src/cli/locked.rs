@@ -6,8 +6,8 @@ use futures_util::future::{Either, select};
 
 use crate::{
     apply::{
-        Access, Lock, LockNews, LockRefusal, LockSeen, RENEWAL, Respect, RunId, RunRecord, Stop,
-        access, look_at_lock,
+        Access, EventKind, Lock, LockNews, LockRefusal, LockSeen, RENEWAL, Respect, RunId,
+        RunRecord, StepEnd, Stop, access, look_at_lock,
     },
     cli::{
         args::ProgressForm,
@@ -17,9 +17,9 @@ use crate::{
         terminal::Terminal,
         world::World,
     },
-    cloud::{CloudRead, CloudWrite},
+    cloud::{CloudErrorKind, CloudRead, CloudWrite},
     discover::Standing,
-    ids::{BucketName, Digest},
+    ids::{BucketName, Digest, StackName},
     plan::{Action, Approved},
     policy::{self, Policy},
     report::lock_news,
@@ -29,6 +29,7 @@ use crate::{
 pub(super) struct Run<'a, C> {
     aws: &'a C,
     bucket: BucketName,
+    home_stack: StackName,
     seen: LockSeen,
     id: RunId,
     policy_digest: Digest,
@@ -58,7 +59,15 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
             host: world.host(),
             began: clock::timestamp(),
         };
-        let mut seen = look_at_lock(aws, &bucket).await?;
+        let mut seen = match look_at_lock(aws, &bucket).await {
+            // The plan says the same of the override file, and what it means.
+            Err(error) if error.kind == CloudErrorKind::Denied => {
+                terminal
+                    .say(&format!("warning: whether another run goes on can't be seen: {error}"));
+                LockSeen::Absent
+            }
+            seen => seen?,
+        };
         match access(&seen, &bucket, respect, clock::timestamp())? {
             Access::Open => {}
             Access::RunOut(record) => {
@@ -84,7 +93,8 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
             });
             terminal.say(&format!("Breaking {whose}."));
         }
-        Ok(Self { aws, bucket, seen, id, policy_digest: policy.digest() })
+        let home_stack = policy::home_stack_name(policy);
+        Ok(Self { aws, bucket, home_stack, seen, id, policy_digest: policy.digest() })
     }
 
     /// Takes the lock, carries out the plan, and leaves a record.
@@ -98,10 +108,14 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
         progress: ProgressForm,
         terminal: &Terminal,
     ) -> Result<Exit, Failure> {
-        let Self { aws, bucket, seen, id, policy_digest } = self;
+        let Self { aws, bucket, home_stack, seen, id, policy_digest } = self;
         let now = clock::timestamp;
-        let taken = Lock::take(aws, bucket.clone(), &seen, id.clone(), now()).await;
-        let lock = taken?;
+        let makes_bucket = |action: &Action| matches!(action, Action::CreateStack { spec, .. } if spec.name == home_stack);
+        let lock = if approved.plan().steps.iter().any(|step| makes_bucket(&step.action)) {
+            Lock::later(aws, bucket.clone(), id.clone())
+        } else {
+            Lock::take(aws, bucket.clone(), &seen, id.clone(), now()).await?
+        };
         let mut record = RunRecord {
             format_version: RunRecord::FORMAT_VERSION,
             id: id.clone(),
@@ -120,8 +134,12 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
         let show = terminal.progress(progress, approved.plan().steps.len());
         let (switch, stop) = Stop::new();
         let executing = execute(approved, aws, &id.run, (&switch, &stop), show.as_ref(), |event| {
-            if matches!(&event.step.action, Action::EmptyBucket { bucket: b } if *b == bucket) {
-                lock.let_go();
+            match (&event.step.action, &event.kind) {
+                (Action::EmptyBucket { bucket: emptied }, _) if *emptied == bucket => lock.let_go(),
+                (action, EventKind::Ended(StepEnd::Done)) if makes_bucket(action) => {
+                    lock.bucket_is_made();
+                }
+                _ => {}
             }
             show.show(&event, None);
         });

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    ids::{AccountId, BucketName, CallAs, OrganizationId, Region, RingId, RingName},
+    ids::{AccountId, BucketName, CallAs, OrganizationId, Region, RingId, RingName, StackName},
     state::{
         AccountState, Desired, Names, Organization, Owner, RegionStatus, Ring, RingNames, Wish,
     },
@@ -51,7 +51,7 @@ impl Identity {
             CallAs::DelegatedAdministrator => BTreeSet::new(),
         };
         let names = RingNames {
-            home_stack: named(&format!("{prefix}-home")),
+            home_stack: home_stack_name(policy),
             bucket: bucket(account, &id),
             whole: named(&prefix),
             pinned: named(&format!("{prefix}-pinned")),
@@ -76,6 +76,11 @@ pub fn override_bucket(
     account: &AccountId,
 ) -> BucketName {
     bucket(account, &RingId::derive(organization, &policy.name, &RingName::main()))
+}
+
+/// The name of a policy's home stack, which makes that bucket.
+pub fn home_stack_name(policy: &Policy) -> StackName {
+    named(&format!("orgpatch-{}-{}-home", policy.name, RingName::main()))
 }
 
 fn bucket(account: &AccountId, id: &RingId) -> BucketName {

@@ -29,7 +29,7 @@ mod values;
 
 pub use check::parse;
 pub use error::{Place, Problem, Problems};
-pub use identity::{Surroundings, override_bucket};
+pub use identity::{Surroundings, home_stack_name, override_bucket};
 pub use removal::{AccessLogs, Additions, removal};
 pub use resolve::resolve;
 pub use values::*;

@@ -262,11 +262,16 @@ fn before_there_is_a_bucket_a_run_goes_on_and_takes_the_lock_as_soon_as_there_is
     let plan = stage.plan(POLICY);
     let names = &stage.look(POLICY, crate::builders::Wish::Kept).desired.rings[0].names;
     let bucket = names.bucket.clone();
-    let lock = run(taken(aws, &bucket, "ana"));
-    assert!(!lock.is_held());
+    let lock = Lock::later(aws, bucket.clone(), somebody("ana"));
+    // A bucket of that name that is there before is somebody else's, and nothing is put into it.
+    run(kept(aws, &lock, async || {}));
+    assert!(!lock.is_held() && !lock.may_write());
     stage.apply_all(&plan);
+    run(kept(aws, &lock, async || {}));
+    assert_eq!(aws.object_bytes(&bucket, LOCK_KEY), None);
 
     run(async {
+        lock.bucket_is_made();
         kept(aws, &lock, async || {}).await;
 
         assert_eq!(state(aws, &bucket).await, Some((LockState::Held, "run of ana".to_owned())));
