@@ -91,7 +91,11 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         let mut pauses = Pauses::of(operation);
         let mut failed_looks = 0;
         loop {
-            match self.cloud.operation_progress(self.call_as, name, operation).await {
+            let look = self.cloud.operation_progress(self.call_as, name, operation);
+            let Some(seen) = self.stop.or_else(look).await else {
+                return Ok(Progress::LeftRunning(Some(operation.clone())));
+            };
+            match seen {
                 Err(error) => {
                     failed_looks += 1;
                     if !may_pass(&error) || failed_looks > UNANSWERED {

@@ -113,7 +113,11 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
             if !self.pause(pauses.next()).await {
                 return Ok(Progress::LeftRunning(None));
             }
-            match self.cloud.stack_progress(region, name).await {
+            let look = self.cloud.stack_progress(region, name);
+            let Some(seen) = self.stop.or_else(look).await else {
+                return Ok(Progress::LeftRunning(None));
+            };
+            match seen {
                 // A stack that is to go and still shows the end of the change before has not begun to.
                 Ok(StackProgress::Done) if wait_for != WaitFor::Deletion => {
                     return Ok(Progress::Done);

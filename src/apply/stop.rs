@@ -37,6 +37,15 @@ impl Stop {
         matches!(select(pause, wish).await, Either::Right(_))
     }
 
+    /// The answer to a look, unless the wish comes first: a client that has no network tries for minutes.
+    /// Only for looks, which nobody misses.
+    pub(super) async fn or_else<R>(&self, look: impl Future<Output = R>) -> Option<R> {
+        match select(std::pin::pin!(look), std::pin::pin!(self.wished())).await {
+            Either::Left((answer, _)) => Some(answer),
+            Either::Right(_) => None,
+        }
+    }
+
     /// Waits for the wish; for ever, where the switch is gone.
     pub async fn wished(&self) {
         let mut receiver = self.0.clone();

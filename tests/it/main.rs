@@ -13,5 +13,6 @@ mod lock;
 mod rates;
 mod readme;
 mod rehearsal;
+mod scale;
 mod stories;
 mod wire;

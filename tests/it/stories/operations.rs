@@ -224,3 +224,47 @@ fn what_the_policy_excludes_by_now_is_not_tried_again() {
     stage.apply(&plan);
     assert!(!stage.stacks().contains_key(&web_2));
 }
+
+#[test]
+fn a_wish_to_stop_is_not_kept_waiting_by_a_look_that_gets_no_answer() {
+    let stage = Stage::new(CLEAN);
+    let plan = stage.plan(POLICY);
+    let approved = approve(&plan, Removals::AsThePolicySays).unwrap();
+    let (switch, stop) = orgpatch::apply::Stop::new();
+    let lost = std::cell::Cell::new(None);
+    let outcome = run(async {
+        let applying = orgpatch::apply::apply(&approved, &stage.aws, &stop, "stopped", |event| {
+            if matches!(event.kind, EventKind::Operation(_)) {
+                stage.aws.lose_network(Duration::ZERO, Duration::from_hours(1));
+                lost.set(Some(stage.aws.now()));
+            }
+        });
+        let wishing = async {
+            while lost.get().is_none() {
+                stage.aws.pause(Duration::from_secs(1)).await;
+            }
+            stage.aws.pause(Duration::from_secs(2)).await;
+            switch.wish();
+        };
+        futures_util::future::join(applying, wishing).await.0
+    });
+
+    assert!(outcome.is_interrupted());
+    let waited = stage.aws.now().saturating_sub(lost.get().unwrap());
+    assert!(waited < Duration::from_secs(5), "{waited:?}");
+}
+
+#[test]
+fn a_bucket_that_somebody_emptied_gets_its_rules_again_and_nothing_else_changes() {
+    let stage = Stage::with(CLEAN, POLICY);
+    let names = stage.look(POLICY, Wish::Kept).desired.rings[0].names.clone();
+    run(stage.aws.empty_bucket(&names.bucket)).unwrap();
+
+    let plan = stage.plan(POLICY);
+
+    let is_overrides =
+        |action: &Action| matches!(action, Action::WriteOverrides { replaces: None, .. });
+    assert!(plan.steps.len() == 1 && is_overrides(&plan.steps[0].action), "{}", words(&plan));
+    stage.apply_all(&plan);
+    stage.assert_matches(POLICY);
+}
