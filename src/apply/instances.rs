@@ -11,10 +11,10 @@ use crate::{
         perform::{Performer, Progress},
     },
     cloud::{
-        Call, CallTargets, ChangeSetKind, CloudErrorKind, CloudWrite, InstanceResult, ResultStatus,
-        TemplateFrom,
+        Call, CallTargets, ChangeSetKind, CloudError, CloudErrorKind, CloudWrite, InstanceResult,
+        ResultStatus, TemplateFrom,
     },
-    ids::{AccountId, Region, StackSetName},
+    ids::{AccountId, OperationId, Region, StackSetName},
     plan::{InstanceTargets, Preferences, Retain, StackSetSpec, StackSpec, Step},
 };
 
@@ -41,6 +41,8 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         .await
     }
 
+    /// Deletes instances. StackSets refuses a call as a whole that names one OU through which nothing is
+    /// left, so where several are named each is then named by itself.
     pub(super) async fn remove_instances(
         &self,
         step: &Step,
@@ -49,23 +51,41 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         retain: Retain,
         preferences: Preferences,
     ) -> Result<Progress, StepFailure> {
-        let removed = self.operate(step, stack_set, size(targets), async |operation| {
-            let (cloud, call_as) = (self.cloud, self.call_as);
-            let targets = named(targets);
-            cloud
-                .delete_instances(call_as, stack_set, targets, retain, preferences, operation)
-                .await
-        });
-        match removed.await {
-            // What is to be gone is gone.
-            Err(StepFailure::Call(error))
-                if error.kind == CloudErrorKind::NotFound
-                    && error.call == Call::DeleteStackInstances =>
-            {
-                Ok(Progress::Done)
+        let remove = async |operation: OperationId, targets: &InstanceTargets| {
+            let begin = async |operation: &OperationId| {
+                let (cloud, call_as) = (self.cloud, self.call_as);
+                let targets = named(targets);
+                let call = cloud.delete_instances(
+                    call_as,
+                    stack_set,
+                    targets,
+                    retain,
+                    preferences,
+                    operation,
+                );
+                call.await
+            };
+            match self.operate_as(operation, step, stack_set, size(targets), begin).await {
+                Err(StepFailure::Call(error)) if is_unknown(&error) => Ok(None),
+                other => other.map(Some),
             }
-            other => other,
+        };
+        let operation = self.operation_id(step);
+        if let Some(progress) = remove(operation.clone(), targets).await? {
+            return Ok(progress);
         }
+        // What is to be gone is gone, if that was all.
+        let mut failures = Vec::new();
+        for ou in targets.ous.iter().filter(|_| targets.ous.len() > 1) {
+            let one = InstanceTargets { ous: BTreeSet::from([ou.clone()]), ..targets.clone() };
+            let operation = OperationId::derive(&[operation.as_str(), ou.as_str()]);
+            match remove(operation, &one).await? {
+                None | Some(Progress::Done) => {}
+                Some(Progress::DoneInPart(more)) => failures.extend(more),
+                Some(stopped) => return Ok(stopped),
+            }
+        }
+        Ok(if failures.is_empty() { Progress::Done } else { Progress::DoneInPart(failures) })
     }
 
     /// Has the stacks of a set take back what was added outside of them.
@@ -150,6 +170,11 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
             other => other,
         }
     }
+}
+
+/// Whether a deletion names an OU that the stack set knows nothing of.
+fn is_unknown(error: &CloudError) -> bool {
+    error.kind == CloudErrorKind::NotFound && error.call == Call::DeleteStackInstances
 }
 
 fn size(targets: &InstanceTargets) -> usize {

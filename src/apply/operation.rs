@@ -31,7 +31,18 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         total: usize,
         begin: impl AsyncFn(&OperationId) -> Result<(), CloudError>,
     ) -> Result<Progress, StepFailure> {
-        let operation = self.operation_id(step);
+        self.operate_as(self.operation_id(step), step, name, total, begin).await
+    }
+
+    /// The same under an ID of its own, for a step that needs more than one operation.
+    pub(super) async fn operate_as(
+        &self,
+        operation: OperationId,
+        step: &Step,
+        name: &StackSetName,
+        total: usize,
+        begin: impl AsyncFn(&OperationId) -> Result<(), CloudError>,
+    ) -> Result<Progress, StepFailure> {
         let mut pauses = Pauses::of(&operation);
         let mut unanswered = 0;
         loop {

@@ -203,3 +203,25 @@ fn an_instance_that_aws_could_not_delete_blocks_where_it_is_wanted() {
     let again = stage.plan(&both);
     assert_eq!((again.steps, again.blocked), (Vec::new(), plan.blocked));
 }
+
+#[test]
+fn an_ou_that_is_known_no_more_does_not_keep_another_from_being_let_go() {
+    let first = edited(POLICY, "[/Workloads]", "[/Workloads, /Security]");
+    let stage = Stage::with(CLEAN, &first);
+    // The only account of the OU is suspended, and is given up by a call of its own.
+    stage.aws.suspend_account(&stage.account("audit"));
+    let other = "
+        version: 1
+        name: weekly
+        home_region: ap-northeast-1
+        targets: { ous: [/Workloads/Test], regions: [ap-northeast-1, eu-west-1] }
+        schedule: { scan: daily 01:00, install: sun 02:00, timezone: region }
+    ";
+
+    stage.apply_all(&stage.plan(other));
+
+    stage.assert_matches(other);
+    let late = stage.join("late", "/Workloads/Prod");
+    stage.wait(10);
+    assert!(!stage.aws.ever_deployed().contains(&late), "its OU is still followed");
+}
