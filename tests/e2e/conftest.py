@@ -1,5 +1,6 @@
 """One world for each file of tests, of the usual size or a small one."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -23,9 +24,9 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def regions() -> Iterator[str]:
-    """Regions one by one, for the policies of the small world.
+    """Regions one after the other, for the policies of the small world.
 
-    Policies that have a Region each are in nobody's way, also where a test has failed
-    and left its policy behind.
+    Policies in different Regions are in nobody's way, also where a test has failed and
+    left its policy behind.
     """
-    return iter(small.REGIONS)
+    return itertools.cycle(small.REGIONS)

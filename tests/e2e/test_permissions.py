@@ -67,6 +67,7 @@ def _look(world: World, recorder: Recorder) -> set[str]:
     _run(world, recorder, "plan", file).exits(0)
     _run(world, recorder, "render", file, "--out", "rendered").exits(0)
     _run(world, recorder, "status", file).exits(0)
+    _run(world, recorder, "history", file).exits(0)
     looking = _actions(recorder.calls)
     recorder.calls |= before
     return looking
