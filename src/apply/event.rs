@@ -84,8 +84,8 @@ pub enum StepFailure {
     /// Not everything could be taken back that a ring added outside of its stacks, which therefore stay.
     #[error("not everything could be taken back in {}, so the stacks stay", places(.0.len()))]
     LeftBehind(Vec<InstanceFailure>),
-    /// An operation runs on, and how it stands could not be seen any more.
-    #[error("operation {0} runs on at AWS, and can't be seen any more: {1}")]
+    /// An operation runs on, if it was begun, and how it stands could not be seen any more.
+    #[error("operation {0} may run on at AWS, and can't be seen any more: {1}")]
     LostFromSight(OperationId, CloudError),
     /// Somebody stopped the operation.
     #[error("operation {0} was stopped by somebody else")]

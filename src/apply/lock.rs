@@ -7,7 +7,11 @@
 //! It is read before a plan is made and taken, in the same version, once the plan has been approved. So
 //! a run that came in between is found out, however short it was.
 
-use std::{cell::RefCell, convert::Infallible, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    convert::Infallible,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -26,6 +30,12 @@ pub const LEASE: SignedDuration = SignedDuration::from_mins(2);
 
 /// How often it is renewed.
 pub const RENEWAL: Duration = Duration::from_secs(30);
+
+/// How soon it is tried again where it is not held, or could not be renewed in time.
+const SOON: Duration = Duration::from_secs(5);
+
+/// How often a lock that is renewed meanwhile is taken from its run before that counts as overtaken.
+const TRIES: u32 = 5;
 
 /// How far two clocks may be apart before that is said.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
@@ -194,6 +204,30 @@ pub fn access(
     }
 }
 
+/// Says whether a lock that had run out may be taken after all, once it has been watched for some renewals.
+///
+/// # Errors
+///
+/// Where somebody has renewed it, whatever the clocks say, or has taken it.
+pub fn access_after_watching(
+    before: &LockSeen,
+    after: &LockSeen,
+    bucket: &BucketName,
+    now: Timestamp,
+) -> Result<(), LockRefusal> {
+    let LockSeen::There { record: Some(record), .. } = after else { return Ok(()) };
+    if after == before || record.state == LockState::Free {
+        return Ok(());
+    }
+    match access(after, bucket, Respect::Lock, now)? {
+        // Its clock is behind by more than a lease.
+        Access::RunOut(record) => {
+            Err(LockRefusal::Held { record: record.into(), age: SignedDuration::ZERO })
+        }
+        Access::Open => Ok(()),
+    }
+}
+
 /// A lock that a run holds, or will hold as soon as there is a bucket.
 #[derive(Debug)]
 pub struct Lock<'a, C> {
@@ -201,6 +235,8 @@ pub struct Lock<'a, C> {
     bucket: BucketName,
     run: RunId,
     hold: RefCell<Hold>,
+    /// When it was taken or renewed last.
+    renewed: Cell<Option<Timestamp>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,6 +267,9 @@ pub enum LockNews {
 impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
     /// Takes the lock in the version that was seen, in a bucket that is ours.
     ///
+    /// One that is to be taken from whoever holds it may have been renewed since; it is taken all the same,
+    /// from that run and from no other.
+    ///
     /// # Errors
     ///
     /// Where another run has changed it since, or where it could not be written.
@@ -238,41 +277,44 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
         cloud: &'a C,
         bucket: BucketName,
         seen: &LockSeen,
+        respect: Respect,
         run: RunId,
         now: Timestamp,
     ) -> Result<Self, LockRefusal> {
-        let lock = Self { cloud, bucket, run, hold: RefCell::new(Hold::NoBucket) };
-        let precondition = match seen {
-            LockSeen::Absent => Precondition::Absent,
-            LockSeen::There { etag, .. } => Precondition::Version(etag.clone()),
-        };
-        match lock.write(LockState::Held, now, &precondition).await {
-            Ok(etag) => {
-                *lock.hold.borrow_mut() = Hold::Ours(etag);
-                Ok(lock)
-            }
-            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(lock),
-            // The answer may have been lost on the way, and the lock be ours.
-            Err(error) if error.kind == CloudErrorKind::Stale => match lock.seen_as_ours().await? {
+        let lock = Self::later(cloud, bucket, run);
+        lock.set(Hold::NoBucket);
+        let mut seen = seen.clone();
+        for _ in 0..TRIES {
+            match lock.write(LockState::Held, now, &precondition(&seen)).await {
                 Ok(etag) => {
-                    *lock.hold.borrow_mut() = Hold::Ours(etag);
-                    Ok(lock)
+                    lock.set(Hold::Ours(etag));
+                    lock.renewed.set(Some(now));
+                    return Ok(lock);
                 }
-                Err(_) => Err(LockRefusal::Overtaken),
-            },
-            Err(error) => Err(error.into()),
+                Err(error) if is_without_bucket(&error) => return Ok(lock),
+                Err(error) if error.kind == CloudErrorKind::Stale => {
+                    let later = look_at_lock(lock.cloud, &lock.bucket).await?;
+                    if respect == Respect::Lock || later.run() != seen.run() {
+                        return Err(LockRefusal::Overtaken);
+                    }
+                    seen = later;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(LockRefusal::Overtaken)
     }
 
     /// A lock that is taken once this run has made the bucket.
     pub fn later(cloud: &'a C, bucket: BucketName, run: RunId) -> Self {
-        Self { cloud, bucket, run, hold: RefCell::new(Hold::Waiting) }
+        Self { cloud, bucket, run, hold: RefCell::new(Hold::Waiting), renewed: Cell::new(None) }
     }
 
-    /// Says that the bucket has been made, so that the next renewal takes the lock.
-    pub fn bucket_is_made(&self) {
+    /// Says that the bucket is there, be it that it was made or that it was not emptied after all, so that the
+    /// next renewal takes the lock again.
+    pub fn bucket_is_there(&self) {
         let mut hold = self.hold.borrow_mut();
-        if *hold == Hold::Waiting {
+        if matches!(*hold, Hold::Waiting | Hold::LetGo) {
             *hold = Hold::NoBucket;
         }
     }
@@ -300,7 +342,8 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
         tell: impl Fn(LockNews),
     ) -> Infallible {
         loop {
-            self.cloud.pause(RENEWAL).await;
+            let is_held = matches!(*self.hold.borrow(), Hold::Ours(_)) && !self.has_lapsed(now());
+            self.cloud.pause(if is_held { RENEWAL } else { SOON }).await;
             match self.renew(now()).await {
                 Ok(None) => {}
                 Ok(Some(news)) => {
@@ -320,7 +363,9 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
         let freed = self.write(LockState::Free, now, &Precondition::Version(etag)).await;
         // A renewal that was broken off may have been written all the same.
         if freed.is_err_and(|error| error.kind == CloudErrorKind::Stale)
-            && let Ok(Ok(etag)) = self.seen_as_ours().await
+            && let Ok(LockSeen::There { etag, record: Some(record) }) =
+                look_at_lock(self.cloud, &self.bucket).await
+            && record.run == self.run
         {
             let _ = self.write(LockState::Free, now, &Precondition::Version(etag)).await;
         }
@@ -333,25 +378,52 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
             Hold::Ours(etag) => Precondition::Version(etag.clone()),
             Hold::Waiting | Hold::LetGo | Hold::Lost => return Ok(None),
         };
+        let lapsed = self.has_lapsed(now);
         let written = match self.write(LockState::Held, now, &precondition).await {
-            Err(error) if error.kind == CloudErrorKind::NotFound && hold == Hold::NoBucket => {
-                return Ok(None);
+            Err(error) if is_without_bucket(&error) && hold == Hold::NoBucket => return Ok(None),
+            // Who has had the bucket deleted has taken more than the lock.
+            Err(error) if is_without_bucket(&error) => return Ok(Some(self.lost(None))),
+            Err(error) if error.kind == CloudErrorKind::Stale => {
+                match look_at_lock(self.cloud, &self.bucket).await? {
+                    LockSeen::There { etag, record: Some(record) } if record.run == self.run => {
+                        (etag, None)
+                    }
+                    // The run before this one has ended meanwhile.
+                    LockSeen::There { etag, record: Some(record) }
+                        if record.state == LockState::Free && hold == Hold::NoBucket =>
+                    {
+                        let version = Precondition::Version(etag);
+                        (self.write(LockState::Held, now, &version).await?, None)
+                    }
+                    LockSeen::There { record, .. } => return Ok(Some(self.lost(record))),
+                    // Another run may have come and gone, where this one has not renewed it in time.
+                    LockSeen::Absent if lapsed => return Ok(Some(self.lost(None))),
+                    LockSeen::Absent if *self.hold.borrow() != hold => return Ok(None),
+                    LockSeen::Absent => {
+                        let etag = self.write(LockState::Held, now, &Precondition::Absent).await?;
+                        (etag, Some(LockNews::PutBack))
+                    }
+                }
             }
-            Err(error) if error.kind == CloudErrorKind::Stale => match self.seen_as_ours().await? {
-                Ok(etag) => (etag, None),
-                Err(LockSeen::Absent) => {
-                    let etag = self.write(LockState::Held, now, &Precondition::Absent).await?;
-                    (etag, Some(LockNews::PutBack))
-                }
-                Err(LockSeen::There { record, .. }) => {
-                    self.hold_unless_let_go(Hold::Lost);
-                    return Ok(Some(LockNews::Lost(record)));
-                }
-            },
             written => (written?, None),
         };
+        self.renewed.set(Some(now));
         self.hold_unless_let_go(Hold::Ours(written.0));
         Ok(written.1)
+    }
+
+    fn lost(&self, record: Option<LockRecord>) -> LockNews {
+        self.hold_unless_let_go(Hold::Lost);
+        LockNews::Lost(record)
+    }
+
+    /// Whether others may take the lock, since it was not renewed in time.
+    fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.renewed.get().is_some_and(|renewed| now.duration_since(renewed) >= LEASE)
+    }
+
+    fn set(&self, hold: Hold) {
+        *self.hold.borrow_mut() = hold;
     }
 
     /// The bucket may have begun to be emptied while a call was on its way.
@@ -360,14 +432,6 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
         if *hold != Hold::LetGo {
             *hold = next;
         }
-    }
-
-    /// The version that is there, if this run wrote it.
-    async fn seen_as_ours(&self) -> Result<Result<String, LockSeen>, CloudError> {
-        Ok(match look_at_lock(self.cloud, &self.bucket).await? {
-            LockSeen::There { etag, record: Some(record) } if record.run == self.run => Ok(etag),
-            other => Err(other),
-        })
     }
 
     async fn write(
@@ -384,6 +448,29 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
         };
         let body = serde_json::to_vec_pretty(&record).unwrap_or_default();
         self.cloud.put_object(&self.bucket, LOCK_KEY, &body, Some(precondition)).await
+    }
+}
+
+/// Whether a write failed since there is no such bucket.
+fn is_without_bucket(error: &CloudError) -> bool {
+    error.code.as_deref() == Some("NoSuchBucket")
+}
+
+/// What must still be there for a lock to be taken as it was seen.
+fn precondition(seen: &LockSeen) -> Precondition {
+    match seen {
+        LockSeen::Absent => Precondition::Absent,
+        LockSeen::There { etag, .. } => Precondition::Version(etag.clone()),
+    }
+}
+
+impl LockSeen {
+    /// The run that holds it, or held it last.
+    fn run(&self) -> Option<&RunId> {
+        match self {
+            Self::There { record: Some(record), .. } => Some(&record.run),
+            Self::Absent | Self::There { record: None, .. } => None,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ mod stop;
 pub use event::{Event, EventKind, InstanceFailure, Outcome, StepEnd, StepFailure, WaitingFor};
 pub use lock::{
     Access, LEASE, LOCK_KEY, Lock, LockNews, LockRecord, LockRefusal, LockSeen, LockState, RENEWAL,
-    Respect, access, look_at_lock,
+    Respect, access, access_after_watching, look_at_lock,
 };
 pub use record::{EndKind, RUNS, RecordRead, RunId, RunRecord, StepRecord, read_runs};
 pub use schedule::apply;

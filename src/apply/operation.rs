@@ -53,7 +53,8 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
             match error.kind {
                 // The ID is ours, so the operation is too: go on waiting for it.
                 CloudErrorKind::OperationExists => break,
-                // Somebody else's operation, or auto-deployment. Ours comes after it.
+                // Somebody else's operation, or auto-deployment. Ours comes after it. (It may be ours, if an
+                // answer was lost; then its ID is known by the next try.)
                 CloudErrorKind::Busy => {
                     self.tell(step, EventKind::Waiting(WaitingFor::OtherOperation));
                 }
@@ -67,10 +68,19 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                     }
                     self.tell(step, EventKind::Waiting(WaitingFor::Answer(&error)));
                 }
+                _ if may_pass(&error) => {
+                    return Err(StepFailure::LostFromSight(operation, error));
+                }
                 _ => return Err(error.into()),
             }
             if !self.pause(pauses.next()).await {
-                return Ok(Progress::NotBegun);
+                // One that got no answer may run.
+                let may_run = unanswered > 0;
+                return Ok(if may_run {
+                    Progress::LeftRunning(Some(operation))
+                } else {
+                    Progress::NotBegun
+                });
             }
         }
         self.tell(step, EventKind::Operation(&operation));

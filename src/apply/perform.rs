@@ -1,7 +1,7 @@
 //! One step: which calls it makes.
 
 use crate::{
-    apply::{Event, EventKind, InstanceFailure, StepEnd, StepFailure, Stop},
+    apply::{Event, EventKind, InstanceFailure, StepEnd, StepFailure, Stop, persist::Answer},
     cloud::{ChangeSetKind, CloudWrite, Precondition, TemplateFrom},
     ids::{AccountId, CallAs, Digest, OperationId},
     plan::{Action, OVERRIDE_KEY, Step, TemplateSource, override_body},
@@ -73,8 +73,8 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
             }
             Action::DeleteStack { region, name } => {
                 match self.answered(step, || cloud.delete_stack(region, name)).await? {
-                    Some(()) => self.follow_deletion(step, region, name).await,
-                    None => Ok(Progress::NotBegun),
+                    Answer::Given(()) => self.follow_deletion(step, region, name).await,
+                    Answer::Stopped(made) => Ok(made.into()),
                 }
             }
             Action::EmptyBucket { bucket } => {

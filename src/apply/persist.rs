@@ -21,40 +21,64 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Whether a failure may be gone a little later, without anybody doing anything.
 pub(super) fn may_pass(error: &CloudError) -> bool {
-    matches!(error.kind, CloudErrorKind::Throttled | CloudErrorKind::Unreachable)
+    matches!(
+        error.kind,
+        CloudErrorKind::Throttled | CloudErrorKind::Unavailable | CloudErrorKind::Unreachable
+    )
+}
+
+/// What came of a call that is made until it is answered.
+pub(super) enum Answer<R> {
+    /// It was answered.
+    Given(R),
+    /// The user wished to stop before it was made, or before it was made again. Where it was made, whether it
+    /// had its effect is not known.
+    Stopped(Made),
+}
+
+/// Whether a call was made before the user wished to stop.
+#[derive(Clone, Copy)]
+pub(super) enum Made {
+    /// It was, without an answer.
+    Perhaps,
+    /// It was not, or had no effect.
+    No,
+}
+
+impl From<Made> for Progress {
+    fn from(made: Made) -> Self {
+        match made {
+            Made::Perhaps => Self::LeftRunning(None),
+            Made::No => Self::NotBegun,
+        }
+    }
 }
 
 impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
-    /// Makes a call until it is answered; none where the user wished to stop before that.
-    ///
-    /// The call may be repeated, as all calls of the port may. One that finds its thing changed after it
-    /// went unanswered has probably changed it itself, so what is told is that there was no answer.
+    /// Makes a call until it is answered. It may be repeated, as all calls of the port may.
     pub(super) async fn answered<R>(
         &self,
         step: &Step,
         call: impl AsyncFn() -> Result<R, CloudError>,
-    ) -> Result<Option<R>, CloudError> {
+    ) -> Result<Answer<R>, CloudError> {
         let mut pauses = Pauses::beginning_with(FIRST_PAUSE, &self.operation_id(step));
-        let mut unanswered = None;
-        for _ in 0..=UNANSWERED {
+        let mut unanswered = 0;
+        let mut made = Made::No;
+        loop {
             match call().await {
-                Ok(answer) => return Ok(Some(answer)),
-                Err(error) if may_pass(&error) => {
+                Ok(answer) => return Ok(Answer::Given(answer)),
+                Err(error) if may_pass(&error) && unanswered < UNANSWERED => {
+                    unanswered += 1;
+                    if error.kind != CloudErrorKind::Throttled {
+                        made = Made::Perhaps;
+                    }
                     self.tell(step, EventKind::Waiting(WaitingFor::Answer(&error)));
-                    unanswered = Some(error);
-                }
-                Err(error) if error.kind == CloudErrorKind::Stale => {
-                    return Err(unanswered.unwrap_or(error));
                 }
                 Err(error) => return Err(error),
             }
             if !self.pause(pauses.next()).await {
-                return Ok(None);
+                return Ok(Answer::Stopped(made));
             }
-        }
-        match unanswered {
-            Some(error) => Err(error),
-            None => Ok(None),
         }
     }
 
@@ -65,8 +89,8 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         call: impl AsyncFn() -> Result<(), CloudError>,
     ) -> Result<Progress, StepFailure> {
         Ok(match self.answered(step, call).await? {
-            Some(()) => Progress::Done,
-            None => Progress::NotBegun,
+            Answer::Given(()) => Progress::Done,
+            Answer::Stopped(made) => made.into(),
         })
     }
 

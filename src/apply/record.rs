@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    apply::{Outcome, StepEnd},
+    apply::{InstanceFailure, Outcome, StepEnd, StepFailure},
     cloud::{CloudError, CloudRead, CloudWrite},
     ids::{BucketName, Digest, PolicyName},
 };
@@ -87,7 +87,9 @@ impl RunRecord {
     /// Where it is kept: in the order of time.
     pub fn key(&self) -> String {
         let time = self.id.began.strftime("%Y%m%dT%H%M%SZ");
-        format!("{RUNS}{time}-{}.json", self.plan_digest.short())
+        // Two runs may begin in the same second with the same plan.
+        let run = Digest::of(&self.id.run);
+        format!("{RUNS}{time}-{}-{}.json", self.plan_digest.short(), &run.as_str()[..4])
     }
 
     /// Takes in how it ended.
@@ -114,13 +116,16 @@ impl RunRecord {
 fn step_record(step: &str, end: &StepEnd) -> StepRecord {
     let (end, detail) = match end {
         StepEnd::Done => (EndKind::Done, None),
-        StepEnd::DoneInPart(failures) => {
-            let places = failures.iter().map(|failure| {
-                format!("{} {}: {}", failure.account, failure.region, failure.reason)
-            });
-            (EndKind::DoneInPart, Some(places.collect::<Vec<_>>().join("; ")))
+        StepEnd::DoneInPart(failures) => (EndKind::DoneInPart, Some(places(failures))),
+        StepEnd::Failed(failure) => {
+            let detail = match failure {
+                StepFailure::Instances { failures, .. } | StepFailure::LeftBehind(failures) => {
+                    format!("{failure}: {}", places(failures))
+                }
+                _ => failure.to_string(),
+            };
+            (EndKind::Failed, Some(detail))
         }
-        StepEnd::Failed(failure) => (EndKind::Failed, Some(failure.to_string())),
         StepEnd::Skipped(cause) => (EndKind::Skipped, Some(format!("{cause} failed"))),
         StepEnd::NotStarted => (EndKind::NotStarted, None),
         StepEnd::LeftRunning(operation) => {
@@ -128,6 +133,13 @@ fn step_record(step: &str, end: &StepEnd) -> StepRecord {
         }
     };
     StepRecord { step: step.to_owned(), end, detail }
+}
+
+fn places(failures: &[InstanceFailure]) -> String {
+    let places = failures
+        .iter()
+        .map(|failure| format!("{} {}: {}", failure.account, failure.region, failure.reason));
+    places.collect::<Vec<_>>().join("; ")
 }
 
 /// A record that was read: what it says, or why that can't be said.

@@ -7,7 +7,7 @@ use crate::{
         Event, EventKind, StepFailure, WaitingFor,
         operation::Pauses,
         perform::{Performer, Progress},
-        persist::{UNANSWERED, may_pass},
+        persist::{Answer, UNANSWERED, may_pass},
     },
     cloud::{ChangeSetKind, ChangeSetProgress, CloudWrite, StackProgress, TemplateFrom},
     ids::{Region, StackName},
@@ -43,13 +43,14 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
             delete().await?;
             cloud.create_change_set(spec, template, kind, change_set.as_str()).await
         });
-        if begun.await?.is_none() {
+        if let Answer::Stopped(_) = begun.await? {
+            // A change set alone changes nothing.
             return Ok(Progress::NotBegun);
         }
         let mut pauses = Pauses::beginning_with(FIRST_LOOK, &change_set);
         loop {
             let look = || cloud.change_set_progress(region, name, change_set.as_str());
-            let Some(progress) = self.answered(step, look).await? else {
+            let Answer::Given(progress) = self.answered(step, look).await? else {
                 return Ok(Progress::NotBegun);
             };
             match progress {
@@ -70,9 +71,8 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         }
         let execute = || cloud.execute_change_set(region, name, change_set.as_str());
         match self.answered(step, execute).await? {
-            Some(()) => self.wait(step, region, name, WaitFor::Change).await,
-            // Whether it runs is not known, so it counts as running.
-            None => Ok(Progress::LeftRunning(None)),
+            Answer::Given(()) => self.wait(step, region, name, WaitFor::Change).await,
+            Answer::Stopped(made) => Ok(made.into()),
         }
     }
 

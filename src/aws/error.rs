@@ -46,7 +46,12 @@ where
             (kind, innermost(error))
         }
         SdkError::ResponseError(_) => {
-            (kind("", "", status), format!("the answer could not be read ({})", innermost(error)))
+            // An answer that breaks off says nothing of whether the call had its effect.
+            let kind = match kind("", "", status) {
+                CloudErrorKind::Other => CloudErrorKind::Unreachable,
+                kind => kind,
+            };
+            (kind, format!("the answer could not be read ({})", innermost(error)))
         }
         _ => (CloudErrorKind::Other, innermost(error)),
     };
@@ -133,6 +138,11 @@ pub(super) fn kind(code: &str, message: &str, status: Option<u16>) -> CloudError
         | "ResourceLimitExceeded"
         | "InsufficientCapabilities"
         | "StackSetNotEmpty" => CloudErrorKind::Refused,
+        "InternalFailure"
+        | "InternalError"
+        | "InternalServerError"
+        | "ServiceUnavailable"
+        | "ServiceException" => CloudErrorKind::Unavailable,
         _ if code.contains("NotFound") => CloudErrorKind::NotFound,
         _ if starts(&["ExpiredToken"]) => CloudErrorKind::NoCredentials,
         _ if starts(&["AccessDenied", "NotAuthorized"]) => CloudErrorKind::Denied,
@@ -145,8 +155,16 @@ pub(super) fn kind(code: &str, message: &str, status: Option<u16>) -> CloudError
             Some(404) => CloudErrorKind::NotFound,
             Some(412) => CloudErrorKind::Stale,
             Some(429) => CloudErrorKind::Throttled,
-            _ => CloudErrorKind::Other,
+            _ => of_status(status),
         },
+        _ => of_status(status),
+    }
+}
+
+/// What the status alone says.
+fn of_status(status: Option<u16>) -> CloudErrorKind {
+    match status {
+        Some(500..) => CloudErrorKind::Unavailable,
         _ => CloudErrorKind::Other,
     }
 }
@@ -193,7 +211,10 @@ mod tests {
             ("TooManyRequestsException", CloudErrorKind::Throttled),
             ("RequestLimitExceeded", CloudErrorKind::Throttled),
             ("SlowDown", CloudErrorKind::Throttled),
-            ("InternalFailure", CloudErrorKind::Other),
+            ("InternalFailure", CloudErrorKind::Unavailable),
+            ("ServiceUnavailable", CloudErrorKind::Unavailable),
+            ("InternalServerError", CloudErrorKind::Unavailable),
+            ("SomethingNew", CloudErrorKind::Other),
         ] {
             assert_eq!(of(code), expected, "{code}");
         }
@@ -226,6 +247,8 @@ mod tests {
         assert_eq!(of(404), CloudErrorKind::NotFound);
         assert_eq!(of(412), CloudErrorKind::Stale);
         assert_eq!(of(403), CloudErrorKind::Denied);
-        assert_eq!(of(500), CloudErrorKind::Other);
+        assert_eq!(of(500), CloudErrorKind::Unavailable);
+        assert_eq!(of(503), CloudErrorKind::Unavailable);
+        assert_eq!(of(400), CloudErrorKind::Other);
     }
 }

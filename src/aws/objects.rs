@@ -90,8 +90,17 @@ impl Objects {
             .send()
             .await
             .map_err(failure(CALL, Some(&self.home)));
-        let answer = answer.map_err(|error| stale_if_gone(error, precondition))?;
-        required(CALL, "ETag", answer.e_tag())
+        match answer.map_err(|error| stale_if_gone(error, precondition)) {
+            Ok(answer) => required(CALL, "ETag", answer.e_tag()),
+            // The client has tried again after a reply that was lost, or the caller has.
+            Err(error) if error.kind == CloudErrorKind::Stale => {
+                match self.get(bucket, key).await {
+                    Ok(Some(object)) if object.body == body => Ok(object.etag),
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) async fn keys(

@@ -6,6 +6,7 @@ use crate::{
         args::ApplyArgs,
         failure::{Exit, Failure},
         locked::Run,
+        signals::Signals,
         terminal::Terminal,
         world::{self, Look, Wish, World},
     },
@@ -26,19 +27,27 @@ pub(super) async fn run(
         expected_digest: args.expect.clone(),
     };
     let wish = if args.retry_failed { Wish::Repaired } else { Wish::Kept };
-    let respect = if args.break_lock { Respect::Nobody } else { Respect::Lock };
-    let standing = discover::standing(&aws).await?;
+    let mut respect = if args.break_lock { Respect::Nobody } else { Respect::Lock };
+    let mut signals = Signals::new();
+    let standing = signals.or_leave(async { Ok(discover::standing(&aws).await?) }).await?;
     loop {
-        let begun = Run::begin("apply", &policy, &standing, respect, (&aws, world), terminal);
-        let begun = Box::pin(begun).await?;
-        let Look { plan, .. } = Box::pin(world::look(&policy, wish, &standing, &aws)).await?;
-        terminal.out(&plan_text(&plan, Detail::Folded));
-        let approved = approve(&plan, consent.clone(), args, terminal)?;
+        let preparing = Box::pin(async {
+            let begun =
+                Run::begin("apply", &policy, &standing, respect, (&aws, world), terminal).await?;
+            let Look { plan, .. } = world::look(&policy, wish, &standing, &aws).await?;
+            terminal.out(&plan_text(&plan, Detail::Folded));
+            let approved = approve(&plan, consent.clone(), args, terminal).await?;
+            world::check_templates(approved.plan(), &aws, terminal).await?;
+            Ok((begun, approved))
+        });
+        let (begun, approved) = signals.or_leave(preparing).await?;
         if approved.plan().is_empty() {
             return Ok(Exit::Done);
         }
-        world::check_templates(approved.plan(), &aws, terminal).await?;
-        let exit = Box::pin(begun.carry_out(&approved, args.progress, terminal)).await?;
+        let running = begun.carry_out(&approved, args.progress, &mut signals, terminal);
+        let exit = Box::pin(running).await?;
+        // The lock that was to be broken has been.
+        respect = Respect::Lock;
         // What was waited for has changed what is there, so the plan was only its first part.
         if exit != Exit::Done || !approved.plan().waits() {
             return Ok(exit);
@@ -52,7 +61,7 @@ pub(super) async fn run(
 }
 
 /// Asks what has to be asked. Without anybody to ask, `--yes` must have been given.
-fn approve(
+async fn approve(
     plan: &Plan,
     consent: Consent,
     args: &ApplyArgs,
@@ -61,9 +70,10 @@ fn approve(
     let may_ask = !args.yes && terminal.is_interactive();
     let approved = match plan.clone().approve(&consent) {
         Err(Refusal::Removals { accounts, .. }) if may_ask => {
-            let answer = terminal.ask(&format!(
+            let question = format!(
                 "This plan takes something away from {accounts} accounts. Type the policy's name to allow it:"
-            ));
+            );
+            let answer = terminal.ask(&question).await;
             let name =
                 answer.and_then(|answer| answer.parse().ok()).filter(|name| *name == plan.policy);
             let name = name.ok_or_else(cancelled)?;
@@ -84,7 +94,7 @@ fn approve(
         ));
     }
     loop {
-        match terminal.ask("Apply this plan? yes / no / details:").as_deref() {
+        match terminal.ask("Apply this plan? yes / no / details:").await.as_deref() {
             Some("yes") => return Ok(approved),
             Some("details") => terminal.out(&plan_text(approved.plan(), Detail::Everything)),
             Some("no") | None => return Err(cancelled()),

@@ -6,6 +6,7 @@ use crate::{
         args::DestroyArgs,
         failure::{Exit, Failure},
         locked::Run,
+        signals::Signals,
         terminal::Terminal,
         world::{self, Look, Wish, World},
     },
@@ -27,31 +28,41 @@ pub(super) async fn run(
         if args.keep_logs { AccessLogs::Kept } else { AccessLogs::Deleted },
     );
     let mut has_said_so = false;
-    let respect = if args.break_lock { Respect::Nobody } else { Respect::Lock };
-    let standing = discover::standing(&aws).await?;
+    let mut respect = if args.break_lock { Respect::Nobody } else { Respect::Lock };
+    let mut signals = Signals::new();
+    let standing = signals.or_leave(async { Ok(discover::standing(&aws).await?) }).await?;
     loop {
-        let begun = Run::begin("destroy", &policy, &standing, respect, (&aws, world), terminal);
-        let begun = Box::pin(begun).await?;
-        let Look { plan, .. } = Box::pin(world::look(&policy, wish, &standing, &aws)).await?;
-        if plan.is_empty() {
+        let preparing = Box::pin(async {
+            let begun =
+                Run::begin("destroy", &policy, &standing, respect, (&aws, world), terminal).await?;
+            let Look { plan, .. } = world::look(&policy, wish, &standing, &aws).await?;
+            if plan.is_empty() {
+                return Ok(None);
+            }
+            terminal.out(&plan_text(&plan, Detail::Folded));
+            if !has_said_so {
+                ask(args, &policy, terminal).await?;
+                has_said_so = true;
+            }
+            let consent =
+                Consent { removals: Removals::ByName(policy.name.clone()), expected_digest: None };
+            let approved = plan.approve(&consent)?;
+            world::check_templates(approved.plan(), &aws, terminal).await?;
+            Ok(Some((begun, approved)))
+        });
+        let Some((begun, approved)) = signals.or_leave(preparing).await? else {
             if !has_said_so {
                 terminal.out(&format!(
                     "Nothing of the policy {} is there: looked in account {}, home Region {}.\n",
-                    policy.name, plan.owner.account, plan.owner.home_region
+                    policy.name, standing.caller.account, policy.home_region.value
                 ));
             }
             return Ok(Exit::Done);
-        }
-        terminal.out(&plan_text(&plan, Detail::Folded));
-        if !has_said_so {
-            ask(args, &policy, terminal)?;
-            has_said_so = true;
-        }
-        let consent =
-            Consent { removals: Removals::ByName(policy.name.clone()), expected_digest: None };
-        let approved = plan.approve(&consent)?;
-        world::check_templates(approved.plan(), &aws, terminal).await?;
-        let exit = Box::pin(begun.carry_out(&approved, args.progress, terminal)).await?;
+        };
+        let running = begun.carry_out(&approved, args.progress, &mut signals, terminal);
+        let exit = Box::pin(running).await?;
+        // The lock that was to be broken has been.
+        respect = Respect::Lock;
         if exit != Exit::Done || !approved.plan().waits() {
             return Ok(exit);
         }
@@ -60,12 +71,13 @@ pub(super) async fn run(
 }
 
 /// Has the policy's name typed, or takes it from `--yes`.
-fn ask(args: &DestroyArgs, policy: &Policy, terminal: &Terminal) -> Result<(), Failure> {
+async fn ask(args: &DestroyArgs, policy: &Policy, terminal: &Terminal) -> Result<(), Failure> {
     let refused = |why: String| Failure::new(Exit::Refused, format!("{why}; nothing was changed"));
     let typed = match &args.yes {
         Some(name) => name.to_string(),
         None if terminal.is_interactive() => terminal
             .ask("This takes all of it away. Type the policy's name to go on:")
+            .await
             .ok_or_else(|| refused("cancelled".to_owned()))?,
         None => {
             return Err(refused("there is no terminal to ask on".to_owned())

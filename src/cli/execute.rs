@@ -19,12 +19,12 @@ pub(super) async fn execute<C: CloudWrite>(
     approved: &Approved,
     cloud: &C,
     run: &str,
-    (switch, stop): (&StopSwitch, &Stop),
+    (switch, stop, signals): (&StopSwitch, &Stop, &mut Signals),
     show: &dyn ShowProgress,
     on_event: impl FnMut(Event<'_>),
 ) -> Option<Outcome> {
     let running = std::pin::pin!(apply(approved, cloud, stop, run, on_event));
-    let signals = std::pin::pin!(listen(switch, show));
+    let signals = std::pin::pin!(listen(switch, signals, show));
     match select(running, signals).await {
         Either::Left((outcome, _)) => Some(outcome),
         Either::Right(((), _)) => None,
@@ -35,7 +35,7 @@ pub(super) async fn execute<C: CloudWrite>(
 pub(super) fn conclude(plan: &Plan, outcome: Option<&Outcome>, terminal: &Terminal) -> Exit {
     let Some(outcome) = outcome else {
         terminal
-            .say("Left at once. What runs at AWS goes on; run the same command again to go on.");
+            .say("Left at once. What runs at AWS goes on. Run the same command again to go on: within two minutes it may meet the lock of this run, which `--break-lock` takes.");
         return Exit::Interrupted;
     };
     terminal.out(&outcome_text(plan, outcome));
@@ -51,8 +51,7 @@ pub(super) fn conclude(plan: &Plan, outcome: Option<&Outcome>, terminal: &Termin
 }
 
 /// Ends at the second wish to stop; the first one flips the switch.
-async fn listen(switch: &StopSwitch, show: &dyn ShowProgress) {
-    let mut signals = Signals::new();
+async fn listen(switch: &StopSwitch, signals: &mut Signals, show: &dyn ShowProgress) {
     signals.next().await;
     show.say(
         "Stopping: no new step begins, and what runs at AWS is left running. Once more to leave at once.",

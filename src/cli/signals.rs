@@ -1,5 +1,26 @@
 //! The wishes to stop that come from outside: Ctrl-C, SIGTERM, and a terminal that is closed.
 
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
+
+use crate::cli::failure::{Exit, Failure};
+
+impl Signals {
+    /// Does something that changes nothing, unless one of them comes first.
+    pub(super) async fn or_leave<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        match select(pin!(work), pin!(self.next())).await {
+            Either::Left((done, _)) => done,
+            Either::Right(_) => {
+                Err(Failure::new(Exit::Interrupted, "interrupted before anything was changed"))
+            }
+        }
+    }
+}
+
 /// Every signal that means to stop.
 #[cfg(unix)]
 pub(super) struct Signals(Vec<tokio::signal::unix::Signal>);
@@ -9,7 +30,10 @@ impl Signals {
     /// Listens from now on, so that none gets lost between two.
     pub(super) fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+        if !ignores_hangup() {
+            kinds.push(SignalKind::hangup());
+        }
         Self(kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect())
     }
 
@@ -22,6 +46,15 @@ impl Signals {
         }
         futures_util::future::select_all(each).await;
     }
+}
+
+/// Whether whoever started this process wants it to outlive its terminal, as `nohup` does. Linux tells.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // The first bit is signal 1, which is SIGHUP (proc_pid_status(5)).
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|m| m & 1 == 1)
 }
 
 /// Ctrl-C.

@@ -17,7 +17,7 @@ use crate::{
         failure::{Failure, Message},
     },
     plan::StepId,
-    report::{Progress, event_json, step_words},
+    report::{Progress, event_json, said_json, step_words},
 };
 
 /// The standard streams.
@@ -66,17 +66,21 @@ impl Terminal {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
-    /// Asks, and returns the answer; nothing at the end of the input.
-    #[expect(clippy::unused_self, reason = "who holds the terminal may ask")]
-    pub(super) fn ask(&self, question: &str) -> Option<String> {
-        let mut stream = anstream::stderr().lock();
-        let _ = write!(stream, "{question} ");
-        let _ = stream.flush();
-        let mut answer = String::new();
-        match std::io::stdin().lock().read_line(&mut answer) {
-            Ok(0) | Err(_) => None,
-            Ok(_) => Some(answer.trim().to_owned()),
+    /// Asks, and returns the answer; nothing at the end of the input. Whoever waits for it may stop waiting.
+    pub(super) async fn ask(&self, question: &str) -> Option<String> {
+        {
+            let mut stream = anstream::stderr().lock();
+            let _ = write!(stream, "{question} ");
+            let _ = stream.flush();
         }
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            match std::io::stdin().lock().read_line(&mut answer) {
+                Ok(0) | Err(_) => None,
+                Ok(_) => Some(answer.trim().to_owned()),
+            }
+        });
+        answer.await.ok().flatten()
     }
 
     /// What shows a running apply of so many steps.
@@ -113,6 +117,10 @@ fn clock_text(clock: Option<Duration>) -> String {
 struct JsonLines;
 
 impl ShowProgress for JsonLines {
+    fn say(&self, text: &str) {
+        let _ = writeln!(anstream::stderr().lock(), "{}", said_json(text));
+    }
+
     fn show(&self, event: &Event<'_>, clock: Option<Duration>) {
         let mut line = event_json(event);
         if let Some(clock) = clock {

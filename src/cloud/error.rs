@@ -60,6 +60,8 @@ pub enum CloudErrorKind {
     Refused,
     /// The clock of this machine is wrong by more than AWS allows, so that no signature is taken.
     WrongClock,
+    /// AWS has failed inside (HTTP 5xx), for as long as was tried.
+    Unavailable,
     /// No answer: time-out, connection, name resolution.
     Unreachable,
     /// Anything else.
@@ -98,6 +100,9 @@ impl CloudError {
             }
             CloudErrorKind::AlreadyExists => {
                 "Something of that name exists already. Look at it in the console: if it is not needed, delete it; otherwise rename the policy."
+            }
+            CloudErrorKind::Unavailable => {
+                "AWS has trouble of its own (health.aws.amazon.com may say more). Run the same command again in a few minutes; what is done is not done twice."
             }
             CloudErrorKind::Unreachable => {
                 "Check the network, the proxy (HTTPS_PROXY) and the Region, then run the same command again."

@@ -248,6 +248,7 @@ pub trait CloudWrite {
     ) -> Result<StackProgress, CloudError>;
 
     /// Writes an object, if the precondition holds, and gives what identifies the version that was written.
+    /// Where it no longer holds since these very bytes are there, an earlier try has written them.
     async fn put_object(
         &self,
         bucket: &BucketName,

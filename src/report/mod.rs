@@ -17,7 +17,7 @@ pub use history::{history_json, history_text, lock_news};
 pub use outcome::outcome_text;
 pub use plan_json::plan_json;
 pub use plan_text::{Detail, plan_text};
-pub use progress::{Progress, event_json};
+pub use progress::{Progress, event_json, said_json};
 pub use rehearsal::{fault_words, rehearsal_json, rehearsal_text};
 pub use status::{status_json, status_text};
 pub use step_words::step_words;

@@ -107,6 +107,11 @@ pub fn event_json(event: &Event<'_>) -> Value {
     value
 }
 
+/// What is no event of a step, for programs.
+pub fn said_json(words: &str) -> Value {
+    json!({ "format_version": super::FORMAT_VERSION, "event": "said", "words": words })
+}
+
 fn ended(end: &StepEnd) -> Value {
     let because = |cause: &StepId| json!({ "event": "skipped", "because": cause });
     match end {

@@ -151,6 +151,7 @@ fn answered(call: Call, kind: CloudErrorKind) -> CloudError {
         CloudErrorKind::AlreadyExists => "NameAlreadyExistsException",
         CloudErrorKind::Denied => "AccessDenied",
         CloudErrorKind::NoCredentials => "ExpiredToken",
+        CloudErrorKind::Unavailable => "ServiceUnavailable",
         CloudErrorKind::WrongClock => "RequestTimeTooSkewed",
         CloudErrorKind::NotFound => "StackSetNotFoundException",
         CloudErrorKind::Refused => "ValidationError",

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use orgpatch::{
     apply::{
         Access, LEASE, LOCK_KEY, Lock, LockNews, LockRefusal, LockSeen, LockState, Respect, RunId,
-        RunRecord, Stop, access, look_at_lock, read_runs,
+        RunRecord, Stop, access, access_after_watching, look_at_lock, read_runs,
     },
     cloud::{CloudErrorKind, CloudWrite as _},
     ids::{BucketName, Digest},
@@ -66,7 +66,8 @@ async fn taken<'a>(
     name: &str,
 ) -> Lock<'a, SimulatedAws> {
     let seen = seen(aws, bucket).await;
-    let lock = Lock::take(aws, bucket.clone(), &seen, somebody(name), clock(aws)).await;
+    let lock =
+        Lock::take(aws, bucket.clone(), &seen, Respect::Lock, somebody(name), clock(aws)).await;
     lock.unwrap_or_else(|refusal| panic!("{refusal}"))
 }
 
@@ -137,7 +138,9 @@ fn a_run_that_came_in_between_is_found_out_however_short_it_was() {
         let other = taken(aws, &bucket, "ben").await;
         other.free(clock(aws)).await;
 
-        let refused = Lock::take(aws, bucket.clone(), &before, somebody("ana"), clock(aws)).await;
+        let refused =
+            Lock::take(aws, bucket.clone(), &before, Respect::Lock, somebody("ana"), clock(aws))
+                .await;
 
         assert!(matches!(refused, Err(LockRefusal::Overtaken)));
         assert_eq!(state(aws, &bucket).await, Some((LockState::Free, "run of ben".to_owned())));
@@ -199,6 +202,68 @@ fn a_lock_that_somebody_broke_stops_the_run_and_is_not_freed_by_it() {
         assert_reads("lock_lost", &lock_news(&news[0]));
         lock.free(clock(aws)).await;
         assert_eq!(state(aws, &bucket).await, Some((LockState::Held, "run of ben".to_owned())));
+    });
+}
+
+#[test]
+fn a_lock_that_is_renewed_meanwhile_can_be_broken_but_not_another_ones() {
+    let (stage, bucket) = stage();
+    let aws = &stage.aws;
+    run(async {
+        let ana = taken(aws, &bucket, "ana").await;
+        let before = seen(aws, &bucket).await;
+        kept(aws, &ana, async || {}).await;
+        let now = clock(aws);
+        let take = async |respect, name| {
+            Lock::take(aws, bucket.clone(), &before, respect, somebody(name), now).await
+        };
+
+        assert!(matches!(take(Respect::Lock, "ben").await, Err(LockRefusal::Overtaken)));
+        assert!(take(Respect::Nobody, "ben").await.is_ok_and(|lock| lock.is_held()));
+        // It was ana's that was to be broken, and ben is not ana.
+        assert!(matches!(take(Respect::Nobody, "cid").await, Err(LockRefusal::Overtaken)));
+    });
+}
+
+#[test]
+fn a_run_that_slept_past_its_lease_does_not_put_its_lock_back() {
+    let (stage, bucket) = stage();
+    let aws = &stage.aws;
+    run(async {
+        let lock = taken(aws, &bucket, "ana").await;
+        aws.pause(Duration::from_mins(3)).await;
+
+        let (news, stopped) = kept(aws, &lock, async || {
+            aws.empty_bucket(&bucket).await.unwrap();
+        })
+        .await;
+
+        assert_eq!((news, stopped), (vec![LockNews::Lost(None)], true));
+        assert_eq!(aws.object_bytes(&bucket, LOCK_KEY), None);
+    });
+}
+
+#[test]
+fn a_lock_that_is_still_renewed_is_not_taken_whatever_the_clocks_say() {
+    let (stage, bucket) = stage();
+    let aws = &stage.aws;
+    run(async {
+        let lock = taken(aws, &bucket, "ana").await;
+        let before = seen(aws, &bucket).await;
+        // The clock here is an hour ahead.
+        let now = || clock(aws) + SignedDuration::from_hours(1);
+        let found = access(&before, &bucket, Respect::Lock, now());
+        assert!(matches!(found, Ok(Access::RunOut(_))), "{found:?}");
+        assert_eq!(access_after_watching(&before, &before, &bucket, now()), Ok(()));
+
+        kept(aws, &lock, async || {}).await;
+        let after = seen(aws, &bucket).await;
+        let refused = access_after_watching(&before, &after, &bucket, now());
+        assert!(matches!(refused, Err(LockRefusal::Held { .. })), "{refused:?}");
+
+        lock.free(clock(aws)).await;
+        let freed = seen(aws, &bucket).await;
+        assert_eq!(access_after_watching(&before, &freed, &bucket, now()), Ok(()));
     });
 }
 
@@ -276,7 +341,7 @@ fn before_there_is_a_bucket_a_run_goes_on_and_takes_the_lock_as_soon_as_there_is
     assert_eq!(aws.object_bytes(&bucket, LOCK_KEY), None);
 
     run(async {
-        lock.bucket_is_made();
+        lock.bucket_is_there();
         kept(aws, &lock, async || {}).await;
 
         assert_eq!(state(aws, &bucket).await, Some((LockState::Held, "run of ana".to_owned())));
