@@ -19,6 +19,7 @@ _SERVICES = {"monitoring": "cloudwatch"}
 _S3 = {
     ("GET", "versions"): "ListBucketVersions",
     ("GET", ""): "GetObject",
+    ("GET", "list-type"): "ListBucket",
     ("PUT", ""): "PutObject",
     ("POST", "delete"): "DeleteObjects",
     ("DELETE", ""): "DeleteObject",
@@ -167,7 +168,9 @@ def _call(method: str, path: str, headers: dict[str, str], body: bytes) -> str:
     split = urllib.parse.urlsplit(path)
     if service == "s3":
         keys = [
-            key for key in ("versions", "delete") if key in split.query.split("&")[0]
+            key
+            for key in ("versions", "delete", "list-type")
+            if key in split.query.split("&")[0]
         ]
         return f"s3:{_S3[method, keys[0] if keys else '']}"
     if service == "account":

@@ -18,8 +18,6 @@ from world import World
 COMPANIONS = {
     # A delegated administrator without it is told that it is none (user guide).
     "organizations:ListDelegatedAdministrators",
-    # Without it S3 says that access is denied where there is no object (API reference).
-    "s3:ListBucket",
     # Part of DeleteObjects where versions are named (service authorization reference).
     "s3:DeleteObjectVersion",
     # Checked where stacks and stack sets are made or changed with tags (the same).
