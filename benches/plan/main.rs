@@ -145,6 +145,7 @@ fn rehearsal(table: &mut Table) {
             seed: 0,
             fault: None,
             assumptions: Assumptions::for_a_rehearsal(),
+            max_rate: None,
             today: TODAY,
         };
         let rehearsed = run(rehearse(&policy, snapshot.clone(), &settings, |_| ()));

@@ -150,7 +150,7 @@ pub(super) struct ApplyArgs {
     #[arg(long, value_name = "N")]
     pub(super) allow_removals: Option<usize>,
 
-    /// Try again the accounts and Regions that failed, and do nothing else.
+    /// Try again the instances of stack sets that failed, with what the sets have now, and do nothing else.
     #[arg(long)]
     pub(super) retry_failed: bool,
 

@@ -55,7 +55,9 @@ pub async fn run(
         Command::Render(args) => Box::pin(render::run(args, &world, &terminal)).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &world, &terminal)).await,
         Command::IamPolicy(args) => Ok(iam_policy::run(args, &arguments.aws, &terminal)),
-        Command::Rehearse(args) => Box::pin(rehearse::run(args, &terminal)).await,
+        Command::Rehearse(args) => {
+            Box::pin(rehearse::run(args, arguments.aws.max_rate, &terminal)).await
+        }
     };
     match result {
         Ok(exit) => exit.code(),

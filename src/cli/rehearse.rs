@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use crate::{
+    apply::Outcome,
     cli::{
         args::{Output, RehearseArgs},
         clock,
@@ -11,12 +12,17 @@ use crate::{
         terminal::{ShowProgress, Terminal},
         world,
     },
-    rehearsal::{Rehearsal, Settings, Watched, rehearse},
+    cloud::MaxRate,
+    rehearsal::{Rehearsal, Run, Settings, Watched, rehearse},
     report::{Detail, fault_words, plan_text, rehearsal_json, rehearsal_text},
     sim::{Assumptions, example_snapshot},
 };
 
-pub(super) async fn run(args: &RehearseArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    args: &RehearseArgs,
+    max_rate: Option<MaxRate>,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
     let (snapshot, whose) = match &args.org {
         Some(path) => (world::snapshot(path)?, path.display().to_string()),
@@ -35,6 +41,7 @@ pub(super) async fn run(args: &RehearseArgs, terminal: &Terminal) -> Result<Exit
         seed: args.seed,
         fault: args.fault.map(Into::into),
         assumptions,
+        max_rate,
         today: clock::today(),
     };
     let show: RefCell<Option<Box<dyn ShowProgress>>> = RefCell::default();
@@ -60,6 +67,8 @@ pub(super) async fn run(args: &RehearseArgs, terminal: &Terminal) -> Result<Exit
             }
         }
         Watched::Ended(plan, outcome) => match (args.output, outcome) {
+            // Its bars are gone with it.
+            (_, None) if show.borrow_mut().take().is_none() => {}
             (_, None) => terminal.say("The process is gone. What runs at AWS goes on."),
             (Output::Json, Some(_)) => {}
             (Output::Text, outcome) => {
@@ -77,5 +86,12 @@ pub(super) async fn run(args: &RehearseArgs, terminal: &Terminal) -> Result<Exit
 
 /// What counts is where it ends, after the runs that finish what a mishap left.
 fn exit(rehearsal: &Rehearsal) -> Exit {
-    if rehearsal.left.is_empty() { Exit::Done } else { Exit::InPart }
+    let did_anything = |run: &Run| run.outcome.as_ref().is_none_or(Outcome::did_anything);
+    if rehearsal.left.is_empty() {
+        Exit::Done
+    } else if rehearsal.runs.iter().any(did_anything) {
+        Exit::InPart
+    } else {
+        Exit::Failed
+    }
 }

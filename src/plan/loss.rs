@@ -32,6 +32,8 @@ pub enum Loss {
         /// Why.
         because: SkipReason,
     },
+    /// It is the management account, which the policy does not include any more.
+    ManagementAccount,
     /// The policy covers it in fewer Regions.
     FewerRegions,
     /// It keeps all, through another OU or stack set, for which its stacks are deleted and made anew.
@@ -50,6 +52,9 @@ impl fmt::Display for Loss {
                 because.as_ref().map_or(Ok(()), |because| write!(f, " ({because})"))
             }
             Self::LeftOut { ou, because } => write!(f, "it is in {ou}: {because}"),
+            Self::ManagementAccount => f.write_str(
+                "the policy does not include the management account any more (`management_account`)",
+            ),
             Self::FewerRegions => f.write_str("the policy names fewer Regions than before"),
             Self::Remade => f.write_str(
                 "it stays covered, but through another OU or stack set, so that its stacks are deleted and made anew",
@@ -96,6 +101,9 @@ fn cause(
         return Loss::Moved { from: path(from), to: here, because };
     }
     match because {
+        // Who is not active keeps what it has, unless it is not to be had there any more.
+        Some(SkipReason::NotActive { .. }) if !change.kept.is_empty() => Loss::FewerRegions,
+        Some(SkipReason::ManagementAccount) => Loss::ManagementAccount,
         Some(because) => Loss::LeftOut { ou: here, because },
         None if change.removed.is_empty() => Loss::Remade,
         None => Loss::FewerRegions,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     ids::{BucketName, Digest, StackSetName},
     plan::{
-        Action, BlockReason, Blocked, Coverage, Fate, Plan, RingOutline, Step, StepId,
+        Action, BlockReason, Blocked, Coverage, Fate, Plan, Purpose, RingOutline, Step, StepId,
         TemplateSource,
         conflict::conflicts,
         coverage::coverage,
@@ -64,6 +64,7 @@ pub(super) fn assemble(
     let losses = losses(desired, observed, &coverage);
     let digest = digest(&all_steps, &blocked);
     Plan {
+        purpose: Purpose::Match,
         policy: desired.policy.clone(),
         owner: desired.owner.clone(),
         rings: desired.rings.iter().map(outline).collect(),

@@ -183,7 +183,7 @@ fn update(
         if !names.active.contains(account) {
             continue;
         }
-        match (instance.status, &instance.ou) {
+        match (instance.status, named_through(want, account, instance.ou.as_ref())) {
             // What was left out because its account was suspended is tried once that is active again.
             (InstanceStatus::Outdated | InstanceStatus::SkippedSuspended, Some(ou)) => {
                 outdated.entry((ou, account)).or_default().insert(region.clone());
@@ -219,6 +219,18 @@ fn update(
             plan.additions.entry(account).or_default().insert(step.clone());
         }
     }
+}
+
+/// The OU by which an account is to be named: the one that its instance was made through, or, where it has
+/// left that, the target that it is in now. An operation reaches only who is in the OU that it names.
+pub(super) fn named_through<'a>(
+    want: &'a StackSetSpec,
+    account: &AccountId,
+    through: Option<&'a OuId>,
+) -> Option<&'a OuId> {
+    let covers =
+        |ou: &&OuId| want.targets.get(*ou).is_some_and(|target| target.accounts.contains(account));
+    through.filter(covers).or_else(|| want.targets.keys().find(covers))
 }
 
 /// Instances to try again: the OU by which each must be named, and the Regions.

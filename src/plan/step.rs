@@ -23,6 +23,8 @@ use crate::{
 /// What would be done, what would not be, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
+    /// What it is for.
+    pub purpose: Purpose,
     /// Whose plan it is.
     pub policy: PolicyName,
     /// Where it would be carried out.
@@ -47,6 +49,16 @@ pub struct Plan {
     pub names: Names,
     /// The digest of the steps and of what is blocked.
     pub digest: Digest,
+}
+
+/// What a plan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// That the organization matches the policy.
+    Match,
+    /// That what failed is tried again, and nothing else.
+    Repair,
 }
 
 impl Plan {

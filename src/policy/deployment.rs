@@ -115,7 +115,7 @@ pub(super) fn deployment(
         .filter(|set| !set.targets.is_empty())
         .map(|set| (set.name.clone(), set))
         .collect();
-    within_limits(policy, &stack_sets).map_err(|problem| vec![problem])?;
+    within_limits(policy, organization, &stack_sets).map_err(|problem| vec![problem])?;
     Ok(Deployment {
         own_stacks: match own_stacks {
             OwnStacks::Wanted => own(&patching, &parameters, &patching_tags, names, &regions),
@@ -223,10 +223,20 @@ fn home(
 /// Refuses more instances than a stack set takes, with the arithmetic.
 fn within_limits(
     policy: &Policy,
+    organization: &Organization,
     stack_sets: &BTreeMap<StackSetName, StackSetSpec>,
 ) -> Result<(), Problem> {
     for set in stack_sets.values() {
-        let accounts: usize = set.targets.values().map(|target| target.accounts.len()).sum();
+        // Accounts that are not active have an instance too, where their OU is meant as a whole.
+        let reached = |ou: &OuId, target: &Target| match target.reach {
+            Reach::NamedAccounts => target.accounts.len(),
+            Reach::WholeOu => {
+                let units = organization.subtree(ou);
+                let members = units.iter().flat_map(|unit| organization.members(unit));
+                members.filter(|account| account.id != *organization.management_account()).count()
+            }
+        };
+        let accounts: usize = set.targets.iter().map(|(ou, target)| reached(ou, target)).sum();
         let regions = set.regions.len();
         let instances = accounts * regions;
         if instances > MOST_INSTANCES {

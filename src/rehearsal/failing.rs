@@ -25,10 +25,11 @@ pub struct FailingAccount {
     pub failing_steps: Vec<StepId>,
     /// The steps that are not begun for that.
     pub skipped_steps: Vec<StepId>,
-    /// By stack set, how many accounts have to fail in one Region until it stops, at the least.
-    pub stops_at: BTreeMap<StackSetName, usize>,
-    /// When that rollout ended.
-    pub took: Duration,
+    /// By stack set, how many accounts have to fail in one Region until it stops, at the least; none where all
+    /// may fail.
+    pub stops_at: BTreeMap<StackSetName, Option<usize>>,
+    /// When that rollout ends, by the clock of the timeline.
+    pub ends: Duration,
 }
 
 /// Carries out the plan beside the real rehearsal; none where it gives nothing to any member account.
@@ -40,7 +41,6 @@ pub(super) async fn one_failing_account(
     let plan = approved.plan();
     let account = chosen(plan, seed)?;
     let aws = aws.clone();
-    let begun = aws.now();
     aws.fail_account(&account, "rehearsed: nothing can be made in this account");
     let run = Tries::unwatched(approved, &aws).await;
     let outcome = run.outcome?;
@@ -65,7 +65,7 @@ pub(super) async fn one_failing_account(
         failing_steps: with(|end| matches!(end, StepEnd::Failed(_))),
         skipped_steps: with(|end| matches!(end, StepEnd::Skipped(_))),
         stops_at: stops_at(plan),
-        took: aws.now().saturating_sub(begun),
+        ends: aws.now(),
     })
 }
 
@@ -98,8 +98,8 @@ fn instances(step: &crate::plan::Step) -> usize {
 }
 
 /// One more than may fail in a Region of a step, by the stack set that it works on.
-fn stops_at(plan: &Plan) -> BTreeMap<StackSetName, usize> {
-    let mut least: BTreeMap<StackSetName, usize> = BTreeMap::new();
+fn stops_at(plan: &Plan) -> BTreeMap<StackSetName, Option<usize>> {
+    let mut least: BTreeMap<StackSetName, Option<usize>> = BTreeMap::new();
     for step in &plan.steps {
         let Action::AddInstances { stack_set, targets, preferences, .. } = &step.action else {
             continue;
@@ -109,8 +109,9 @@ fn stops_at(plan: &Plan) -> BTreeMap<StackSetName, usize> {
             continue;
         }
         let stops = accounts * usize::from(preferences.tolerance_percent) / 100 + 1;
+        let stops = Some(stops).filter(|stops| *stops <= accounts);
         let known = least.entry(stack_set.clone()).or_insert(stops);
-        *known = stops.min(*known);
+        *known = [*known, stops].into_iter().flatten().min();
     }
     least
 }

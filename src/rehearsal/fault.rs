@@ -54,7 +54,7 @@ pub struct FaultTold {
     pub account: Option<AccountId>,
     /// The number of the call whose reply is lost, counted from the first one of the run.
     pub call: Option<u64>,
-    /// When the network is lost, in seconds from the start of the run.
+    /// When the network is lost, in seconds by the clock of the timeline.
     pub after_seconds: Option<u64>,
     /// The event after which the process is killed, or the operation stopped.
     pub after_event: Option<usize>,
@@ -94,7 +94,7 @@ pub(super) async fn work_out(
         }
         FaultKind::Network => {
             let length = well.now().saturating_sub(began).as_secs();
-            told.after_seconds = Some(length / 4 + seed % (length / 2).max(1));
+            told.after_seconds = Some(began.as_secs() + length / 4 + seed % (length / 2).max(1));
         }
         FaultKind::Throttling | FaultKind::StoppedOperation => {}
         FaultKind::Kill => {
@@ -122,7 +122,8 @@ impl Mishap {
                 }
             }
             FaultKind::Network => {
-                aws.lose_network(Duration::from_secs(after_seconds.unwrap_or(0)), OUTAGE);
+                let at = Duration::from_secs(after_seconds.unwrap_or(0));
+                aws.lose_network(at.saturating_sub(aws.now()), OUTAGE);
             }
             FaultKind::Throttling => aws.share_rates(OTHERS_PERCENT),
             FaultKind::StoppedOperation | FaultKind::Kill => {}

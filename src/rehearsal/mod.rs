@@ -22,6 +22,7 @@ use jiff::civil::Date;
 
 use crate::{
     apply::{Event, Outcome},
+    cloud::MaxRate,
     discover::{self, DiscoverError},
     plan::{self, Approved, Consent, Plan, Refusal, Removals, RingStatus},
     policy::{self, Policy, Problems, Surroundings},
@@ -42,6 +43,8 @@ pub struct Settings {
     pub fault: Option<FaultKind>,
     /// How long things take.
     pub assumptions: Assumptions,
+    /// The most calls a second, where AWS's own rates are not to be used up.
+    pub max_rate: Option<MaxRate>,
     /// The day of the plan.
     pub today: Date,
 }
@@ -120,8 +123,12 @@ pub async fn rehearse(
     settings: &Settings,
     mut watch: impl FnMut(Watched<'_>),
 ) -> Result<Rehearsal, Unrehearsed> {
-    let Settings { seed, fault, assumptions, today } = settings;
+    let Settings { seed, fault, assumptions, max_rate, today } = settings;
     let aws = SimulatedAws::new(snapshot).with_seed(*seed).with_assumptions(assumptions.clone());
+    let aws = match max_rate {
+        Some(most) => aws.with_max_rate(*most),
+        None => aws,
+    };
     let Look { plan, .. } = look(policy, &aws, *today).await?;
     watch(Watched::Planned(&plan));
     let approved = approve(plan.clone())?;
@@ -137,10 +144,10 @@ pub async fn rehearse(
     watch(Watched::Begins(&plan, 1));
     let mut tries = Tries::default();
     let mut runs = vec![tries.carry_out(&approved, &aws, mishap.as_ref(), &mut watch).await];
+    fault::pass(&aws);
     let Look { mut desired, mut observed, plan: mut left } = look(policy, &aws, *today).await?;
     if mishap.is_some() {
-        fault::pass(&aws);
-        while !left.is_empty() && runs.len() < MOST_RUNS {
+        while !left.steps.is_empty() && runs.len() < MOST_RUNS {
             watch(Watched::Begins(&left, runs.len() + 1));
             let again = approve(left)?;
             runs.push(tries.carry_out(&again, &aws, None, &mut watch).await);

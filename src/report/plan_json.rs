@@ -10,6 +10,7 @@ use crate::{
 /// The plan as JSON, with every account and every difference.
 pub fn plan_json(plan: &Plan) -> Value {
     let Plan {
+        purpose,
         policy,
         owner,
         rings,
@@ -26,6 +27,7 @@ pub fn plan_json(plan: &Plan) -> Value {
     let path = |account| names.parents.get(account).and_then(|unit| names.units.get(unit));
     json!({
         "format_version": FORMAT_VERSION,
+        "purpose": purpose,
         "policy": policy,
         "owner": owner,
         "digest": digest,

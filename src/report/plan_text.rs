@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     ids::{AccountId, CallAs, OuId},
-    plan::{AccountChange, Action, Change, Difference, Fate, Plan, RingOutline},
+    plan::{AccountChange, Action, Change, Difference, Fate, Plan, Purpose, RingOutline},
     report::{
         count,
         step_words::{regions, step_words},
@@ -351,6 +351,12 @@ fn last_line(plan: &Plan) -> String {
         (0, things) => format!(", {}", bad(&format!("{} blocked", count(things, "thing")))),
         (accounts, _) => format!(", {}", bad(&format!("{accounts} blocked"))),
     };
+    if plan.is_empty() && plan.purpose == Purpose::Repair {
+        return format!(
+            "\n{} `orgpatch plan` shows whether anything else is to be done.",
+            heading("Nothing has failed that can be tried again.")
+        );
+    }
     if plan.is_empty() {
         return format!(
             "\n{} {} unchanged, {skipped} skipped.",

@@ -20,8 +20,12 @@ const WIDTH: u64 = 40;
 
 /// Words a rehearsal, from the timeline to what was assumed. The plan and the outcomes stand before it.
 pub fn rehearsal_text(rehearsal: &Rehearsal) -> String {
-    let Rehearsal { plan, runs, failing, left, rings, took, calls, throttled, .. } = rehearsal;
+    let Rehearsal { plan, runs, fault, failing, left, rings, took, calls, throttled, .. } =
+        rehearsal;
     let mut text = String::new();
+    if let Some(fault) = fault {
+        let _ = writeln!(text, "\nWhat went wrong: {}.", fault_words(fault, plan));
+    }
     timeline(&mut text, runs);
     if let Some(failing) = failing {
         one_failing_account(&mut text, plan, failing);
@@ -106,7 +110,7 @@ fn timeline(text: &mut String, runs: &[Run]) {
             rows.push(vec![
                 row.ring.to_string(),
                 brief(step, &run.plan),
-                ended(row.end.as_ref()),
+                ended(row.end.as_ref()).replace('_', " "),
                 clock(from),
                 to.map_or_else(String::new, clock),
                 bar(from - begins, to.unwrap_or(run.ended.as_secs()) - begins, column),
@@ -153,13 +157,13 @@ fn bar(from: u64, to: u64, column: u64) -> String {
 
 fn ended(end: Option<&StepEnd>) -> String {
     match end {
-        None => "broken off",
+        None => "broken_off",
         Some(StepEnd::Done) => "done",
-        Some(StepEnd::DoneInPart(_)) => "in part",
+        Some(StepEnd::DoneInPart(_)) => "done_in_part",
         Some(StepEnd::Failed(_)) => "failed",
         Some(StepEnd::Skipped(_)) => "skipped",
-        Some(StepEnd::NotStarted) => "not started",
-        Some(StepEnd::LeftRunning(_)) => "left running",
+        Some(StepEnd::NotStarted) => "not_started",
+        Some(StepEnd::LeftRunning(_)) => "left_running",
     }
     .to_owned()
 }
@@ -205,7 +209,7 @@ fn one_failing_account(text: &mut String, plan: &Plan, failing: &FailingAccount)
         failing_steps,
         skipped_steps,
         stops_at,
-        took,
+        ends,
     } = failing;
     let _ = writeln!(text, "\n{}", heading("If one account fails"));
     let _ = writeln!(
@@ -219,18 +223,18 @@ fn one_failing_account(text: &mut String, plan: &Plan, failing: &FailingAccount)
     if failing_steps.is_empty() {
         let _ = writeln!(
             text,
-            "  {} The rollout ends after {}.",
+            "  {} The rollout ends at {}.",
             good("It does not stop."),
-            clock(took.as_secs())
+            clock(ends.as_secs())
         );
     } else {
         let stopped: Vec<String> = failing_steps.iter().map(words).collect();
         let _ = writeln!(
             text,
-            "  {} at `{}`, after {}.",
+            "  {} at `{}`, and ends at {}.",
             bad("The rollout stops"),
             stopped.join("`, `"),
-            clock(took.as_secs())
+            clock(ends.as_secs())
         );
         let behind: Vec<String> = skipped_steps.iter().map(words).collect();
         if !behind.is_empty() {
@@ -238,6 +242,11 @@ fn one_failing_account(text: &mut String, plan: &Plan, failing: &FailingAccount)
         }
     }
     for (stack_set, stops_at) in stops_at {
+        let Some(stops_at) = stops_at else {
+            let name = short(stack_set.as_str(), plan);
+            let _ = writeln!(text, "  Stack set {name} never stops, since all may fail.");
+            continue;
+        };
         let accounts = count(*stops_at, "account");
         let fail = if *stops_at == 1 { "fails" } else { "fail" };
         let _ = writeln!(
@@ -262,7 +271,7 @@ fn assumptions(text: &mut String, rehearsal: &Rehearsal) {
     });
     text.push_str(&columns("  ", rows.into()));
     text.push_str(
-        "  Not assumed: the policy's pace, 10,000 instances at a time, and AWS's published rates of calls.\n",
+        "  Assumed too: 10 calls a second to CloudFormation and for baselines, for which AWS publishes no rate.\n  Not assumed: the policy's pace, 10,000 instances at a time, and the rates that AWS publishes.\n",
     );
 }
 
@@ -302,7 +311,7 @@ pub fn rehearsal_json(rehearsal: &Rehearsal) -> Value {
             "failing_steps": failing.failing_steps,
             "skipped_steps": failing.skipped_steps,
             "stops_at": failing.stops_at,
-            "seconds": failing.took.as_secs(),
+            "ends": failing.ends.as_secs(),
         })),
         "status": status_json(left, rings),
         "seconds": took.as_secs(),

@@ -119,12 +119,14 @@ impl World {
         };
 
         let rivals = self.rivals(set);
-        let busy: usize = self
+        let running: Vec<usize> = self
             .stack_sets
             .values()
             .filter_map(|other| Some(other.running()?.schedule.width))
-            .sum();
-        let quota = AT_ONCE.saturating_sub(busy).max(1);
+            .collect();
+        // What those that run leave, and an even share at the least (AWS does not say).
+        let left = AT_ONCE.saturating_sub(running.iter().sum());
+        let quota = left.max(AT_ONCE / (running.len() + 1));
         let mut schedule =
             Schedule::work_out(chosen.work, preferences, quota, begins, |place, at| match task {
                 Task::Make => self.make(set, &rivals, place, at),

@@ -15,7 +15,7 @@ use crate::{
 /// How many instances may be worked on at a time, in all Regions together (quotas page).
 ///
 /// Regions that go together share it evenly here. Operations that begin while others run get what those
-/// leave (AWS does not say how it is shared).
+/// leave, and an even share at the least (AWS does not say how it is shared).
 pub(super) const AT_ONCE: usize = 10_000;
 
 /// What will have happened in one account and Region, and when.

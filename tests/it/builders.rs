@@ -422,7 +422,7 @@ pub(crate) fn assert_reads(name: &str, text: &str) {
         (r"access-log-111111111111-[0-9a-f]{4}", "access-log-111111111111-[four]"),
         // Pauses differ by the IDs of operations, and these by digests.
         (r" +\d+m\d\ds +\d+m\d\ds +[█▏]+", "  [from] [to] [bar]"),
-        (r"(after|from) \d+m\d\ds", "$1 [time]"),
+        (r"(after|from|at) \d+m\d\ds", "$1 [time]"),
         (
             r"took \d+m\d\ds of simulated time and \d+ calls; [^.]*",
             "took [time] of simulated time and [calls]",

@@ -178,6 +178,8 @@ fn what_failed_is_tried_again_and_nothing_else_is_done() {
     stage.apply(&stage.plan(STRICT));
     stage.aws.heal();
     // The policy has been edited since, and somebody new is there.
+    let newcomer = stage.join("newcomer", "/Workloads/Prod");
+    stage.wait(10);
     let later = edited(STRICT, "daily 01:00", "daily 04:00");
     let text = format!("{later}new_accounts: next_apply\n");
     let Look { desired, observed, .. } = stage.look(&text, Wish::Kept);
@@ -194,10 +196,47 @@ fn what_failed_is_tried_again_and_nothing_else_is_done() {
     assert_reads("retry_failed", &words(&plan));
     stage.apply_all(&plan);
     assert_eq!(template(&stage), before, "the policy is not what was asked for");
+    let Look { desired, observed, .. } = stage.look(&text, Wish::Kept);
+    let again = retry_failed(&desired, &observed);
+    assert!(again.steps.is_empty());
+    assert_reads("retry_failed_again", &words(&again));
+    assert!(!again.losses.contains_key(&newcomer));
+    stage.roll_out(STRICT);
+}
+
+#[test]
+fn an_account_that_failed_and_moved_is_tried_again_where_it_is_now() {
+    let by_hand = format!(
+        "{}new_accounts: next_apply\n",
+        edited(STRICT, "[/Workloads]", "[/Workloads/Prod, /Workloads/Test]")
+    );
+    let stage = Stage::new(CLEAN);
+    let web_2 = stage.account("web-2");
+    stage.aws.fail_account(&web_2, "The role quota of the account is used up");
+    stage.apply(&stage.plan(&by_hand));
+    stage.aws.heal();
+    stage.aws.move_account(&web_2, &ou_id("/Workloads/Test"));
+
+    let plan = stage.plan(&by_hand);
+
+    stage.apply_all(&plan);
+    stage.assert_matches(&by_hand);
+}
+
+#[test]
+fn nothing_is_tried_again_without_the_rules_that_every_scan_reads() {
+    let stage = Stage::new(CLEAN);
+    stage.aws.fail_account(&stage.account("web-2"), "The role quota of the account is used up");
+    stage.apply(&stage.plan(STRICT));
+    stage.aws.heal();
+    let names = stage.look(STRICT, Wish::Kept).desired.rings[0].names.clone();
+    run(stage.aws.empty_bucket(&names.bucket)).unwrap();
+
     let Look { desired, observed, .. } = stage.look(STRICT, Wish::Kept);
-    assert!(retry_failed(&desired, &observed).steps.is_empty());
-    stage.assert_matches(STRICT);
-    run(stage.aws.pause(Duration::ZERO));
+    let plan = retry_failed(&desired, &observed);
+
+    assert!(plan.steps.is_empty());
+    assert!(matches!(plan.blocked[0].because, BlockReason::Missing(_)), "{:?}", plan.blocked);
 }
 
 #[test]
@@ -216,11 +255,18 @@ fn what_the_policy_excludes_by_now_is_not_tried_again() {
     let Look { desired, observed, .. } = stage.look(&excluded, Wish::Kept);
     let plan = retry_failed(&desired, &observed);
 
-    for step in &plan.steps {
-        if let Action::AddInstances { targets, .. } = &step.action {
-            assert!(!targets.accounts.contains(&web_2));
-        }
-    }
+    let tried = |plan: &Plan, account: &AccountId| {
+        plan.steps.iter().any(|step| match &step.action {
+            Action::AddInstances { targets, .. } => targets.accounts.contains(account),
+            _ => false,
+        })
+    };
+    assert!(!tried(&plan, &web_2));
+    assert!(
+        plan.warnings.iter().any(|warning| warning.contains(web_2.as_str())),
+        "{:?}",
+        plan.warnings
+    );
     stage.apply(&plan);
     assert!(!stage.stacks().contains_key(&web_2));
 }
