@@ -1,4 +1,4 @@
-//! Any text is either a policy or is told what is wrong with it, with places inside of it.
+//! Any text is either a policy or is told what is wrong with it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

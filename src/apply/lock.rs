@@ -382,7 +382,7 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
         let written = match self.write(LockState::Held, now, &precondition).await {
             Err(error) if is_without_bucket(&error) && hold == Hold::NoBucket => return Ok(None),
             // Who has had the bucket deleted has taken more than the lock.
-            Err(error) if is_without_bucket(&error) => return Ok(Some(self.lost(None))),
+            Err(error) if is_without_bucket(&error) => return Ok(self.lost(None)),
             Err(error) if error.kind == CloudErrorKind::Stale => {
                 match look_at_lock(self.cloud, &self.bucket).await? {
                     LockSeen::There { etag, record: Some(record) } if record.run == self.run => {
@@ -395,9 +395,9 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
                         let version = Precondition::Version(etag);
                         (self.write(LockState::Held, now, &version).await?, None)
                     }
-                    LockSeen::There { record, .. } => return Ok(Some(self.lost(record))),
+                    LockSeen::There { record, .. } => return Ok(self.lost(record)),
                     // Another run may have come and gone, where this one has not renewed it in time.
-                    LockSeen::Absent if lapsed => return Ok(Some(self.lost(None))),
+                    LockSeen::Absent if lapsed => return Ok(self.lost(None)),
                     LockSeen::Absent if *self.hold.borrow() != hold => return Ok(None),
                     LockSeen::Absent => {
                         let etag = self.write(LockState::Held, now, &Precondition::Absent).await?;
@@ -412,9 +412,10 @@ impl<'a, C: CloudRead + CloudWrite> Lock<'a, C> {
         Ok(written.1)
     }
 
-    fn lost(&self, record: Option<LockRecord>) -> LockNews {
+    /// Nothing is lost where the run itself has let it go while a call was on its way.
+    fn lost(&self, record: Option<LockRecord>) -> Option<LockNews> {
         self.hold_unless_let_go(Hold::Lost);
-        LockNews::Lost(record)
+        (*self.hold.borrow() == Hold::Lost).then_some(LockNews::Lost(record))
     }
 
     /// Whether others may take the lock, since it was not renewed in time.

@@ -54,7 +54,7 @@ pub(super) fn conclude(plan: &Plan, outcome: Option<&Outcome>, terminal: &Termin
 async fn listen(switch: &StopSwitch, signals: &mut Signals, show: &dyn ShowProgress) {
     signals.next().await;
     show.say(
-        "Stopping: no new step begins, and what runs at AWS is left running. Once more to leave at once.",
+        "Stopping: no new step begins, and what runs at AWS is left running. Press Ctrl-C once more to leave at once.",
     );
     switch.wish();
     signals.next().await;

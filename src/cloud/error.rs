@@ -99,7 +99,7 @@ impl CloudError {
                 "Somebody else changed it in the meantime. Run `orgpatch plan` again and look at what is different."
             }
             CloudErrorKind::AlreadyExists => {
-                "Something of that name exists already. Look at it in the console: if it is not needed, delete it; otherwise rename the policy."
+                "Something of that name exists already. It may be this policy's own, made by a call whose answer was lost: run the same command again first. If that says the same, look at it in the console: if it is not needed, delete it; otherwise rename the policy."
             }
             CloudErrorKind::Unavailable => {
                 "AWS has trouble of its own (health.aws.amazon.com may say more). Run the same command again in a few minutes; what is done is not done twice."

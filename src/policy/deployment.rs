@@ -241,7 +241,7 @@ fn within_limits(
         let instances = accounts * regions;
         if instances > MOST_INSTANCES {
             let message = format!(
-                "{accounts} accounts × {regions} Regions are {instances} stack instances; a stack set takes {MOST_INSTANCES}"
+                "{accounts} accounts × {regions} Regions are {instances} stack instances, those of suspended accounts included; a stack set takes {MOST_INSTANCES}"
             );
             return Err(Problem::at(&policy.targets.ous[0].place, message)
                 .help("Write several policies, each for a part of the OUs or Regions."));

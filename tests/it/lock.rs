@@ -12,7 +12,7 @@ use orgpatch::{
     cloud::{CloudErrorKind, CloudWrite as _},
     ids::{BucketName, Digest},
     report::{history_text, lock_news},
-    sim::{Fault, Lasts, On, SimulatedAws, What, When},
+    sim::{Assumptions, Fault, Lasts, On, SimulatedAws, What, When},
 };
 
 use crate::builders::{Stage, assert_reads, parsed, plain, run};
@@ -300,6 +300,36 @@ fn a_bucket_that_the_run_itself_empties_stays_empty() {
 
         assert_eq!(news, []);
         assert!(!lock.may_write());
+        assert_eq!(aws.object_bytes(&bucket, LOCK_KEY), None);
+    });
+}
+
+#[test]
+fn a_renewal_that_is_on_its_way_when_the_bucket_is_emptied_is_no_lost_lock() {
+    let slow = Duration::from_secs(20);
+    let assumptions = Assumptions { call: slow..=slow, ..Assumptions::default() };
+    let snapshot = crate::builders::snapshot(crate::builders::organization(TREE));
+    let stage = Stage {
+        aws: SimulatedAws::new(snapshot).with_assumptions(assumptions),
+        today: crate::builders::TODAY,
+        runs: 0.into(),
+    };
+    stage.roll_out(POLICY);
+    let wish = crate::builders::Wish::Kept;
+    let bucket = stage.look(POLICY, wish).desired.rings[0].names.bucket.clone();
+    let aws = &stage.aws;
+    run(async {
+        let lock = taken(aws, &bucket, "ana").await;
+        let (news, stopped) = kept(aws, &lock, async || {
+            // The emptying is asked for first, and lands just before the renewal does.
+            aws.pause(Duration::from_secs(29)).await;
+            let emptied = aws.empty_bucket(&bucket);
+            lock.let_go();
+            emptied.await.unwrap();
+        })
+        .await;
+
+        assert_eq!((news, stopped), (vec![], false));
         assert_eq!(aws.object_bytes(&bucket, LOCK_KEY), None);
     });
 }
