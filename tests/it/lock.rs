@@ -321,11 +321,16 @@ fn a_renewal_that_is_on_its_way_when_the_bucket_is_emptied_is_no_lost_lock() {
     run(async {
         let lock = taken(aws, &bucket, "ana").await;
         let (news, stopped) = kept(aws, &lock, async || {
-            // The emptying is asked for first, and lands just before the renewal does.
-            aws.pause(Duration::from_secs(29)).await;
-            let emptied = aws.empty_bucket(&bucket);
-            lock.let_go();
-            emptied.await.unwrap();
+            // The emptying lands just before the renewal, which is on its way when the lock is let go.
+            let emptying = async {
+                aws.pause(Duration::from_secs(29)).await;
+                aws.empty_bucket(&bucket).await.unwrap();
+            };
+            let letting_go = async {
+                aws.pause(Duration::from_secs(31)).await;
+                lock.let_go();
+            };
+            futures_util::future::join(emptying, letting_go).await;
         })
         .await;
 
