@@ -252,7 +252,8 @@ pub(super) struct RehearseArgs {
     #[arg(long, value_enum, value_name = "KIND")]
     pub(super) fault: Option<FaultArg>,
 
-    /// What decides where it goes wrong, which account fails, and in which order calls land.
+    /// What decides where it goes wrong and which account fails. (What `throttling` and `stopped-operation` do is
+    /// the same for each.)
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
 

@@ -183,6 +183,9 @@ fn brief(step: &Step, plan: &Plan) -> String {
         Action::UpdateStackSet { spec, .. } => {
             format!("update stack set {}", short(spec.name.as_str()))
         }
+        Action::AddInstances { stack_set, targets, .. } if targets.accounts.is_empty() => {
+            format!("have {} follow {}", short(stack_set.as_str()), count(targets.ous.len(), "OU"))
+        }
         Action::AddInstances { stack_set, targets, .. } => {
             format!("{} to {}", accounts(targets), short(stack_set.as_str()))
         }
