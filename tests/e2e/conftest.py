@@ -1,6 +1,7 @@
 """One world for each file of tests, of the usual size or a small one."""
 
 import itertools
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,12 @@ import pytest
 import small
 import world as worlds
 from world import World
+
+
+# Whoever runs the tests with `nohup` ignores SIGHUP, and so would orgpatch. A handler,
+# unlike that, is not handed down to what is started.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
 @pytest.fixture(scope="module")
