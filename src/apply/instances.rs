@@ -77,6 +77,10 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
         // What is to be gone is gone, if that was all.
         let mut failures = Vec::new();
         for ou in targets.ous.iter().filter(|_| targets.ous.len() > 1) {
+            if self.stop.is_wished() {
+                // What is left of the step is left to the next run.
+                return Ok(Progress::NotBegun);
+            }
             let one = InstanceTargets { ous: BTreeSet::from([ou.clone()]), ..targets.clone() };
             let operation = OperationId::derive(&[operation.as_str(), ou.as_str()]);
             match remove(operation, &one).await? {

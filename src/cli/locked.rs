@@ -6,8 +6,8 @@ use futures_util::future::{Either, select};
 
 use crate::{
     apply::{
-        Access, EventKind, Lock, LockNews, LockSeen, RENEWAL, Respect, RunId, RunRecord, StepEnd,
-        Stop, access, access_after_watching, look_at_lock,
+        Access, EventKind, Lock, LockNews, LockRecord, LockSeen, LockState, RENEWAL, Respect,
+        RunId, RunRecord, StepEnd, Stop, access, access_after_watching, look_at_lock,
     },
     cli::{
         args::ProgressForm,
@@ -83,7 +83,12 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
                 }
             }
         }
-        if let (Respect::Nobody, Ok(LockSeen::There { record, .. })) = (respect, &seen) {
+        let is_held = |record: &Option<LockRecord>| {
+            record.as_ref().is_none_or(|record| record.state == LockState::Held)
+        };
+        if let (Respect::Nobody, Ok(LockSeen::There { record, .. })) = (respect, &seen)
+            && is_held(record)
+        {
             let whose = record.as_ref().map_or("a lock that can't be understood".to_owned(), |r| {
                 format!("the lock of {}, renewed at {}", r.run.caller, r.renewed)
             });

@@ -12,7 +12,7 @@ use crate::{
         stack_set::{Outdated, SetPlan, named_through, retry},
         steps::{Chain, Remarks, Steps},
     },
-    state::{Desired, InstanceStatus, Observed, Ring, StackSetSeen, StackStatus},
+    state::{Desired, InstanceStatus, Observed, Ring, Seen, StackSetSeen, StackStatus},
 };
 
 /// Plans to try again the instances of stack sets that an earlier operation left outdated, where the policy
@@ -65,14 +65,18 @@ pub fn retry_failed(desired: &Desired, observed: &Observed) -> Plan {
 fn without_home(desired: &Desired, ring: &Ring, observed: &Observed) -> Option<Blocked> {
     ring.deployment()?;
     let stack = observed.stack(&desired.owner.home_region, &ring.names.home_stack);
-    let is_there = stack.present().is_some_and(|stack| stack.status == StackStatus::Settled)
-        && observed.overrides.get(&ring.names.bucket).is_some_and(|seen| seen.present().is_some());
-    (!is_there).then(|| Blocked {
-        subject: format!("ring {}", ring.name),
-        because: BlockReason::Missing(
-            "its home stack or its override object is not there, so nothing can be tried again; apply without `--retry-failed`".to_owned(),
+    let overrides = observed.overrides.get(&ring.names.bucket).unwrap_or(&Seen::Absent);
+    let because = match (stack, overrides) {
+        (Seen::Unknown(because), _) => BlockReason::Unknown(because),
+        (_, Seen::Unknown(because)) => BlockReason::Unknown(because.clone()),
+        (Seen::Present(stack), Seen::Present(_)) if stack.status == StackStatus::Settled => {
+            return None;
+        }
+        _ => BlockReason::Missing(
+            "its home stack or its override object is not there, or is being changed, so nothing can be tried again; apply without `--retry-failed`".to_owned(),
         ),
-    })
+    };
+    Some(Blocked { subject: format!("ring {}", ring.name), because })
 }
 
 /// Repeats what failed in one stack set; gives the instances that only a person can bring back, and adds

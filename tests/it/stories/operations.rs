@@ -237,6 +237,13 @@ fn nothing_is_tried_again_without_the_rules_that_every_scan_reads() {
 
     assert!(plan.steps.is_empty());
     assert!(matches!(plan.blocked[0].because, BlockReason::Missing(_)), "{:?}", plan.blocked);
+
+    // What could not be read is not said to be missing.
+    stage.aws.deny_read(Call::GetObject);
+    let Look { desired, observed, .. } = stage.look(STRICT, Wish::Kept);
+    let plan = retry_failed(&desired, &observed);
+    assert!(plan.steps.is_empty());
+    assert!(matches!(plan.blocked[0].because, BlockReason::Unknown(_)), "{:?}", plan.blocked);
 }
 
 #[test]
