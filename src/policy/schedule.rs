@@ -25,14 +25,14 @@ pub(super) const DAYS: [(&str, Weekday); 7] = [
 ];
 
 /// Reads the `schedule` key.
-pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Schedule> {
-    let fields = fields::map(
-        node,
-        "schedule",
-        &["scan", "install", "timezone", "calendars"],
-        &[],
-        problems,
-    )?;
+pub(super) fn read(
+    node: &Node,
+    path: &str,
+    _base: Option<&Schedule>,
+    problems: &mut Vec<Problem>,
+) -> Option<Schedule> {
+    let fields =
+        fields::map(node, path, &["scan", "install", "timezone", "calendars"], &[], problems)?;
     let scan = fields
         .need("scan", "scan: daily 01:00", problems)
         .and_then(|node| when(node, "schedule.scan", problems));
@@ -60,6 +60,17 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Schedule>
         Some(read) => Some(read?),
     };
     Some(Schedule { scan: scan?, install, timezone: timezone?, calendars })
+}
+
+/// A schedule that stands for one that could not be read.
+pub(super) fn placeholder() -> Schedule {
+    let place = Place { line: 1, column: 1, bytes: None };
+    Schedule {
+        scan: At { value: When::Daily(Time::midnight()), place },
+        install: None,
+        timezone: Timezone::Utc,
+        calendars: Vec::new(),
+    }
 }
 
 fn timezone(node: &Node, problems: &mut Vec<Problem>) -> Option<Timezone> {
