@@ -46,8 +46,9 @@ fn joiners(policy: &Policy, organization: &Organization, covers: &[Cover]) -> Op
         return None;
     }
     let paths: Vec<String> = in_part.into_iter().map(|ou| organization.path(ou)).collect();
+    let why = if policy.is_without_rings() { "excluded" } else { "excluded or in another ring" };
     Some(format!(
-        "accounts that join {} directly are enrolled by the next apply, not by themselves, since something below is excluded",
+        "accounts that join {} directly are enrolled by the next apply, not by themselves, since something below is {why}",
         paths.join(", ")
     ))
 }

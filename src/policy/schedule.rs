@@ -28,14 +28,17 @@ pub(super) const DAYS: [(&str, Weekday); 7] = [
 pub(super) fn read(
     node: &Node,
     path: &str,
-    _base: Option<&Schedule>,
+    base: Option<&Schedule>,
     problems: &mut Vec<Problem>,
 ) -> Option<Schedule> {
     let fields =
         fields::map(node, path, &["scan", "install", "timezone", "calendars"], &[], problems)?;
-    let scan = fields
-        .need("scan", "scan: daily 01:00", problems)
-        .and_then(|node| when(node, "schedule.scan", problems));
+    let scan = match base {
+        Some(base) if !fields.has_any(&["scan"]) => Some(base.scan.clone()),
+        _ => fields
+            .need("scan", "scan: daily 01:00", problems)
+            .and_then(|node| when(node, "schedule.scan", problems)),
+    };
     let install =
         fields.get("install", problems).map(|node| when(node, "schedule.install", problems));
     if let Some(Some(At { value: When::Rate(_), place })) = &install {
