@@ -1,10 +1,16 @@
 //! Patch baselines that orgpatch makes from a policy's rules, one for each operating system of a ring.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    slice::from_ref,
+};
 
 use crate::{
     ids::{BaselineName, OperatingSystem, RingName},
-    plan::{Action, BlockReason, Blocked, Difference, StepId, difference, steps::Steps},
+    plan::{
+        Action, BlockReason, Blocked, Difference, StepId, baseline_difference::of_baselines,
+        difference, steps::Steps,
+    },
     state::{
         Baseline, BaselineMade, BaselineMaking, BaselineSeen, BaselineSource, BaselineSpec,
         BaselineWanted, Deployment, Desired, MadeFrom, Observed, Ownership, Ring, Seen, ring_of,
@@ -225,8 +231,7 @@ fn update(
     }
     let mut changes = Vec::new();
     if !have.content.says_the_same(&spec.content) {
-        let (before, after) = (have.content.normalized(), spec.content.normalized());
-        changes.extend(difference::of_baselines(&[before], &[after]));
+        changes.extend(of_baselines(from_ref(&have.content), from_ref(&spec.content)));
     }
     if have.description != spec.description {
         changes.push(Difference {

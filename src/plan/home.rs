@@ -6,6 +6,7 @@ use crate::{
     ids::{BucketName, OperatingSystem, Region, StackName},
     plan::{
         Action, BlockReason, Blocked, Difference, StepId, TemplateSource,
+        baseline_difference::of_baselines,
         baselines::{
             self, BaselinePlan, Resolved, ResolvedAll, delete_baselines, of_ring, plan_baselines,
         },
@@ -113,18 +114,17 @@ fn write_overrides(
     } else {
         "it is to be encrypted with another key"
     };
-    changes.extend(difference::of_baselines(&normalized(&before), &normalized(&content)));
+    changes.extend(of_baselines(&before, &content));
     let action = Action::WriteOverrides { bucket: bucket.clone(), replaces, content, changes };
     let write = steps.push("overrides", action, because, ready);
     Ok(BTreeSet::from([write]))
 }
 
-fn normalized(content: &[Baseline]) -> Vec<Baseline> {
-    content.iter().map(Baseline::normalized).collect()
-}
-
 /// Whether two override objects say the same, in whichever order AWS gives a baseline's lists.
 fn say_the_same(one: &[Baseline], other: &[Baseline]) -> bool {
+    let normalized = |content: &[Baseline]| -> Vec<Baseline> {
+        content.iter().map(Baseline::normalized).collect()
+    };
     normalized(one) == normalized(other)
 }
 
