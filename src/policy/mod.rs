@@ -16,6 +16,7 @@ mod error;
 mod file;
 mod fields;
 mod identity;
+mod online;
 mod overrides;
 mod patching;
 mod paths;

@@ -280,3 +280,44 @@ pub struct BaselineSeen {
     /// What it says.
     pub content: Baseline,
 }
+
+/// A property of patches for which AWS tells the values that there are (`DescribePatchProperties`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PatchProperty {
+    /// `PRODUCT`
+    Product,
+    /// `PRODUCT_FAMILY`
+    ProductFamily,
+    /// `CLASSIFICATION`
+    Classification,
+    /// `MSRC_SEVERITY`
+    MsrcSeverity,
+    /// `PRIORITY`
+    Priority,
+    /// `SEVERITY`
+    Severity,
+}
+
+impl PatchProperty {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Product,
+        Self::ProductFamily,
+        Self::Classification,
+        Self::MsrcSeverity,
+        Self::Priority,
+        Self::Severity,
+    ];
+
+    /// As the API spells it, and as the key of a filter.
+    pub fn aws_name(self) -> &'static str {
+        match self {
+            Self::Product => "PRODUCT",
+            Self::ProductFamily => "PRODUCT_FAMILY",
+            Self::Classification => "CLASSIFICATION",
+            Self::MsrcSeverity => "MSRC_SEVERITY",
+            Self::Priority => "PRIORITY",
+            Self::Severity => "SEVERITY",
+        }
+    }
+}
