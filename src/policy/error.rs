@@ -191,9 +191,8 @@ fn show(f: &mut fmt::Formatter<'_>, file: &str, text: &str, list: &[Problem]) ->
             writeln!(f)?;
             continue;
         };
-        let snippet = Snippet::source(text)
-            .path(file)
-            .annotation(AnnotationKind::Primary.span(bytes));
+        let snippet =
+            Snippet::source(text).path(file).annotation(AnnotationKind::Primary.span(bytes));
         let title = level.primary_title(problem.message.as_str()).element(snippet);
         let mut groups: Vec<Group<'_>> = vec![title];
         if let Some(help) = &problem.help {

@@ -249,8 +249,7 @@ mod tests {
 
     #[test]
     fn where_release_dates_are_unknown_there_are_neither_days_nor_a_date() {
-        for system in
-            [OperatingSystem::Debian, OperatingSystem::Raspbian, OperatingSystem::Ubuntu]
+        for system in [OperatingSystem::Debian, OperatingSystem::Raspbian, OperatingSystem::Ubuntu]
         {
             for approval in [Approval::AsItIs, Approval::AfterDays(3)] {
                 assert_eq!(timing(&baseline(system).with(&approval, &[])), [(None, None)]);
