@@ -212,6 +212,30 @@ mod tests {
     }
 
     #[test]
+    fn that_a_baseline_of_others_stays_as_it_is_is_a_warning() {
+        let policy = |approve: &str| {
+            let text = format!(
+                "\
+version: 1
+name: weekly
+home_region: ap-northeast-1
+targets: {{ ous: [/Workloads], regions: [ap-northeast-1] }}
+schedule: {{ scan: daily 01:00 }}
+baselines: {{ ubuntu: pb-0123456789abcdef0, suse: aws }}
+{approve}
+"
+            );
+            crate::policy::parse("policy.yaml", &text)
+                .unwrap_or_else(|problems| panic!("{problems}"))
+        };
+
+        let warnings = policy("approve: { after_days: 1 }").warnings;
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].message.starts_with("`approve` changes nothing for ubuntu"));
+        assert!(policy("").warnings.is_empty());
+    }
+
+    #[test]
     fn fifty_patches_may_be_named() {
         let names = |count: usize| {
             let names: Vec<String> =

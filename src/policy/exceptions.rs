@@ -52,6 +52,13 @@ fn say_the_same(one: &Exception, other: &Exception) -> bool {
 }
 
 fn exception(node: &Node, problems: &mut Vec<Problem>) -> Option<Exception> {
+    if !matches!(node.value, Value::Map(_)) {
+        let wrong = format!("an exception must be a map, and is {}", node.value.kind());
+        problems.push(Problem::at(&node.place, wrong).help(
+            "It has the keys `patch`, `os`, `owner`, `ticket` and `until`, and may have `rings`.",
+        ));
+        return None;
+    }
     let fields = fields::map(node, "exceptions", &KEYS, &[], problems)?;
     let patch = fields
         .need("patch", "patch: \"kernel-*\"", problems)

@@ -187,6 +187,13 @@ fn rule(
     path: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<Rule> {
+    if !matches!(node.value, Value::Map(_)) {
+        let wrong = format!("a rule of `{path}` must be a map, and is {}", node.value.kind());
+        problems.push(
+            Problem::at(&node.place, wrong).help("For example `{ classification: [Security] }`."),
+        );
+        return None;
+    }
     let fields = fields::any_map(node, path, problems)?;
     let filters = filters::read(&fields, system, path, &BESIDE_FILTERS, problems);
     let has_filter_key =

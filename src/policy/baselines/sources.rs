@@ -53,6 +53,14 @@ pub(super) fn read(
 }
 
 fn source(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<PatchSource> {
+    if !matches!(node.value, Value::Map(_)) {
+        let wrong = format!("a repository of `{path}` must be a map, and is {}", node.value.kind());
+        problems.push(
+            Problem::at(&node.place, wrong)
+                .help("It has the keys `name`, `products` and `configuration`."),
+        );
+        return None;
+    }
     let keys = ["name", "products", "configuration"];
     let fields = fields::map(node, path, &keys, &[], problems)?;
     let name = fields

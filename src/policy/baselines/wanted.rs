@@ -72,3 +72,94 @@ fn digest(from: &MadeFrom) -> Digest {
     };
     Digest::of(said.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::policy::parse;
+
+    const TODAY: Date = date(2026, 11, 24);
+
+    const POLICY: &str = "\
+version: 1
+name: weekly
+home_region: ap-northeast-1
+targets: { regions: [ap-northeast-1] }
+schedule: { scan: daily 01:00 }
+baselines:
+  debian: corp-debian
+  windows:
+    - { classification: [SecurityUpdates] }
+rings:
+  - { name: staging, ous: [/NonProd] }
+  - { name: prod, ous: [/Prod], approve: { until: month-start } }
+exceptions:
+  - { patch: \"kernel-*\", os: suse, rings: [staging], owner: linux-team, ticket: OPS-812, until: 2026-11-24 }
+";
+
+    fn wanted_on(ring: &str, today: Date) -> BTreeMap<OperatingSystem, BaselineWanted> {
+        let policy = parse("policy.yaml", POLICY).unwrap_or_else(|problems| panic!("{problems}"));
+        let ring = policy.ring(&ring.parse().unwrap()).unwrap();
+        wanted(&policy, ring, &|_| BTreeMap::new(), today)
+    }
+
+    fn made_from(wanted: &BaselineWanted) -> Option<&MadeFrom> {
+        match wanted {
+            BaselineWanted::Made(making) => Some(&making.content),
+            BaselineWanted::Taken(_) => None,
+        }
+    }
+
+    #[test]
+    fn what_nothing_changes_is_taken_as_it_is() {
+        let wanted = wanted_on("staging", TODAY);
+
+        assert_eq!(wanted.len(), OperatingSystem::ALL.len());
+        assert_eq!(wanted[&OperatingSystem::Ubuntu], BaselineWanted::Taken(BaselineSource::Aws));
+        assert_eq!(
+            wanted[&OperatingSystem::Debian],
+            BaselineWanted::Taken(BaselineSource::Named("corp-debian".parse().unwrap()))
+        );
+    }
+
+    #[test]
+    fn rules_are_made_under_a_name_of_policy_ring_and_operating_system() {
+        let wanted = wanted_on("staging", TODAY);
+
+        let BaselineWanted::Made(making) = &wanted[&OperatingSystem::Windows] else {
+            panic!("it is not made")
+        };
+        assert_eq!(making.name.as_str(), "orgpatch-weekly-staging-windows");
+        assert!(matches!(making.content, MadeFrom::Rules(_)));
+    }
+
+    #[test]
+    fn awss_default_is_changed_by_an_exception_while_it_holds() {
+        let on = |today| wanted_on("staging", today)[&OperatingSystem::Suse].clone();
+
+        assert_eq!(
+            made_from(&on(TODAY)),
+            Some(&MadeFrom::AwsDefault {
+                approval: Approval::AsItIs,
+                rejected: vec!["kernel-*".to_owned()],
+            })
+        );
+        assert_eq!(on(date(2026, 11, 25)), BaselineWanted::Taken(BaselineSource::Aws));
+    }
+
+    #[test]
+    fn awss_default_is_changed_by_the_approve_of_a_ring_where_release_dates_are_known() {
+        let wanted = wanted_on("prod", TODAY);
+
+        assert_eq!(
+            made_from(&wanted[&OperatingSystem::Suse]),
+            Some(&MadeFrom::AwsDefault {
+                approval: Approval::UntilDate(date(2026, 11, 1)),
+                rejected: Vec::new(),
+            })
+        );
+        assert_eq!(wanted[&OperatingSystem::Ubuntu], BaselineWanted::Taken(BaselineSource::Aws));
+    }
+}
