@@ -6,13 +6,16 @@
 //! and accounts are meant, which are left out and why, and what is rendered for them. Whatever is
 //! wrong with a file is a [`Problems`], with line and column.
 
+mod approve;
 mod baselines;
 mod calendars;
 mod check;
 mod compile;
 mod cover;
+mod dates;
 mod deployment;
 mod error;
+mod exceptions;
 mod file;
 mod fields;
 mod identity;
@@ -32,7 +35,7 @@ mod targets;
 mod values;
 
 pub use check::parse;
-pub use error::{Place, Problem, Problems};
+pub use error::{Place, Problem, Problems, Severity, Warned};
 pub use identity::{RingHome, Surroundings, ring_homes};
 pub use removal::{AccessLogs, Additions, removal};
 pub use resolve::resolve;
