@@ -43,7 +43,7 @@ const LATER: [&str; 3] = ["rings", "approve", "exceptions"];
 const SWITCH: [(&str, Switch); 2] = [("true", Switch::On), ("false", Switch::Off)];
 
 /// Tags that orgpatch sets itself are three, and AWS takes fifty.
-const MOST_TAGS: usize = 45;
+pub(super) const MOST_TAGS: usize = 45;
 
 /// Reads a policy. `file` is its name, for messages.
 ///

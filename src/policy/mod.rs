@@ -24,6 +24,7 @@ mod removal;
 mod resolve;
 mod schedule;
 mod schedule_aws;
+mod schema;
 mod targets;
 mod values;
 
@@ -32,4 +33,5 @@ pub use error::{Place, Problem, Problems};
 pub use identity::{Surroundings, home_stack_name, override_bucket};
 pub use removal::{AccessLogs, Additions, removal};
 pub use resolve::resolve;
+pub use schema::schema;
 pub use values::*;
