@@ -35,6 +35,9 @@ ONLY_ORGPATCH = {
     "encryption-other-region": "the key's Region is not home_region",
     "encryption-with-awss-boundary": "overrides and iam exclude each other",
     "region-other-partition": "the Regions are of several partitions",
+    "rings-same-name": "two rings have one name",
+    "rings-same-ou": "two rings have one OU",
+    "rings-taken-name": "parts of one ring are called as another one is",
     # What a pattern can't tell.
     "until-no-such-day": "there is no 30 February",
     "zone-unknown-far": "there is no such zone on Mars",
