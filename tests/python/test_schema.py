@@ -224,8 +224,10 @@ TAKEN = {
         },
     ],
     "baselines.windows": [
-        {"rejected": ["KB5034439"]},
+        {"approved": "KB5034439", "rejected": ["MS10-048"]},
+        [],
         [{"patch_set": "application", "product_family": "Office", "product": ["Office 2019", "Office 2016"]}],
+        [{"patch_set": ["os"], "product": "*"}],
         [{"product": ["WindowsServer2022"], "msrc_severity": ["Critical"]} | RULE],
     ],
     "baselines.macos": [[RULE | {"approve": {"until": "2026-11-01"}}]],
@@ -244,7 +246,14 @@ TAKEN = {
             {"name": "rest", "ous": ["/"]},
         ],
     ],
-    "exceptions": [[], [EXCEPTION], [EXCEPTION | {"rings": ["prod"], "patch": 123456}]],
+    "exceptions": [
+        *[
+            [],
+            [EXCEPTION],
+            [EXCEPTION | {"rings": ["prod"], "patch": "KB5034439"}],
+            [EXCEPTION | {"rings": "prod"}],
+        ],
+    ],
 }
 REFUSED = {
     "schedule.scan": [
@@ -260,7 +269,13 @@ REFUSED = {
         ],
         *["patch-tuesday+21d 02:00", "patch-tuesday-1d 02:00", "every 5m", "every 3h", "every 4h 01:00", 100],
         *["cron(0 2 * *)", "cron(0 2 * * * *)", "cron(0 2 ? * ? *)", "cron(0 2 ? JAN SUN *)"],
-        *["cron(0 2 ? * MON-FRI *)", "cron(* 2 * * ? *)", "cron(0/5 * * * ? *)", "cron(0 24 * * ? *)"],
+        *[
+            "cron(0 2 ? * MON-FRI *)",
+            "cron(* 2 * * ? *)",
+            "cron(0/5 * * * ? *)",
+            "cron(0/45 * * * ? *)",
+            "cron(0 24 * * ? *)",
+        ],
         *["cron(0 2 ? * SUN 2027)", "cron(5 0 2 ? * SUN *)", "cron(0 2 ? * TUE#6 *)", "cron(0 0/0 * * ? *)"],
         *[
             "rate(15 minutes)",
@@ -313,19 +328,21 @@ REFUSED = {
         ],
         *[{"rules": RULE}, {"rejected_action": "allow"}, {"approved": ["a" * 101]}, {"rules": [], "os": "a"}],
         *[[RULE | {"compliance": "CRITICAL"}], [{"classification": []}], [{"product": ["*", "a"]}], {}],
-        {"sources": [{"name": "a b", "products": ["*"], "configuration": "a"}]},
+        {"rules": [RULE], "sources": [{"name": "a b", "products": ["*"], "configuration": "a"}]},
+        *[{"rejected": ["nginx"]}, [{}], [{"compliance": "high"}], [RULE | {"approve": {"only": ["nginx"]}}]],
+        *["pb-0123", "PB-0123456789abcdef0", "AWS"],
     ],
     "baselines.windows": [
-        *[{"sources": []}, {"approved_non_security": False}, [RULE | {"non_security": True}]],
-        [
-            {
-                key: ["a"]
-                for key in ("patch_set", "product", "product_family", "classification", "msrc_severity")
-            }
+        *[{"rules": [], "sources": []}, {"rules": [], "approved_non_security": False}],
+        *[
+            [RULE | {"non_security": True}],
+            [{"patch_set": "application"}],
+            [{"patch_set": ["os", "application"]}],
         ],
+        [dict.fromkeys(("patch_set", "product", "product_family", "classification", "msrc_severity"), "os")],
     ],
     "baselines.debian": [[{"priority": ["Required"], "approve": {"after_days": 7}}], [RULE]],
-    "baselines.macos": [[RULE | {"severity": ["Critical"]}], {"sources": []}],
+    "baselines.macos": [[RULE | {"severity": ["Critical"]}], {"rules": [], "sources": []}],
     "baselines.amazon_linux2": ["aws"],
     "rings": [
         *[[], {}, [{"name": "prod"}], [{"ous": ["/"]}], [RING | {"ous": []}], [RING | {"name": "Prod"}]],
@@ -337,6 +354,7 @@ REFUSED = {
             [{}],
             [EXCEPTION | {"os": "linux"}],
             [EXCEPTION | {"until": "soon"}],
+            [EXCEPTION | {"owner": " "}],
             [EXCEPTION | {"rings": []}],
         ],
         *[[{key: each for key, each in EXCEPTION.items() if key != gone}] for gone in EXCEPTION],
@@ -358,6 +376,36 @@ def test_a_value_is_taken(path, value):
 def test_a_value_is_refused_where_it_stands(path, value):
     first = path.split(".")[0]
     assert [each for each in complaints(with_value(path, value)) if first in each]
+
+
+ANY = {"product": "*"}
+WRONG_ON_EVERY_SYSTEM = [
+    *[
+        "pb-0123",
+        "arn:aws:ssm:eu-west-1:1:patchbaseline/pb-0123456789abcdef0",
+        "my baseline",
+        "AWS",
+        "ab",
+        5,
+        {},
+    ],
+    *[ANY, [{}], [ANY] * 11, [[ANY]], [ANY | {"arch": "x86_64"}], [ANY | {"compliance": "HIGH"}]],
+    *[[{"product": wrong}] for wrong in ([], ["a", "a"], ["*", "a"], "", "a" * 65, True, [True])],
+    [{"product": [f"a{number}" for number in range(21)]}],
+    *[{"rules": [ANY]} | wrong for wrong in ({"filters": [ANY]}, {"filters": {"arch": "a"}}, {"os": "a"})],
+    *[{"rules": [ANY]} | wrong for wrong in ({"rejected_action": "allow"}, {"approved_compliance": "HIGH"})],
+    *[{"approved": wrong} for wrong in (["a", "a"], [f"a{number}" for number in range(51)], "", [True], {})],
+    {"rejected": ["KB5034439"]},
+]
+
+
+@pytest.mark.parametrize("system", ["windows", "rocky_linux", "suse", "raspbian", "macos"])
+@pytest.mark.parametrize("wrong", WRONG_ON_EVERY_SYSTEM)
+def test_rules_are_refused_on_every_operating_system(system, wrong):
+    baseline = f"baselines.{system}"
+    assert complaints(with_value(baseline, wrong)) != []
+    assert complaints(with_value(baseline, [ANY])) == []
+    assert complaints(with_value(baseline, {"filters": ANY, "rules": [ANY], "approved": "a"})) == []
 
 
 def test_the_shortest_policy_lacks_nothing_and_has_nothing_to_spare():

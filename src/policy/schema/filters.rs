@@ -2,11 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::ids::OperatingSystem;
+use crate::{
+    ids::OperatingSystem,
+    policy::baselines::{FilterKey, products},
+};
 
 use super::TEXT;
 
-/// Operating systems whose rules have the same keys.
+/// A rule has so many filters at most, and a filter so many values (API reference of `PatchFilterGroup` and
+/// `PatchFilter`).
+pub(super) const MOST_FILTERS: usize = 4;
+const MOST_VALUES: usize = 20;
+
+/// Operating systems whose rules have the same keys, and mostly the same values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     Windows,
@@ -15,95 +23,6 @@ pub(super) enum Family {
     Debian,
     Macos,
 }
-
-/// A filter of rules: its key, what it chooses by, and the values that are known. `*` among them stands for
-/// every value. `DescribePatchProperties` has more.
-type Filter = (&'static str, &'static str, &'static [&'static str]);
-
-/// A rule has so many filters at most, and a filter so many values (API reference of `PatchFilterGroup` and
-/// `PatchFilter`).
-pub(super) const MOST_FILTERS: usize = 4;
-const MOST_VALUES: usize = 20;
-
-const CLASSIFICATION: &str = "Patches of these kinds.";
-const SEVERITY: &str = "Patches that are so severe.";
-const PRODUCT: &str = "Patches for these versions. \"*\" is any.";
-
-const WINDOWS: [Filter; 4] = [
-    (
-        "classification",
-        CLASSIFICATION,
-        &[
-            "CriticalUpdates",
-            "DefinitionUpdates",
-            "Drivers",
-            "FeaturePacks",
-            "SecurityUpdates",
-            "ServicePacks",
-            "Tools",
-            "UpdateRollups",
-            "Updates",
-            "Upgrades",
-            "*",
-        ],
-    ),
-    (
-        "msrc_severity",
-        "Patches that Microsoft calls so severe.",
-        &["Critical", "Important", "Moderate", "Low", "Unspecified"],
-    ),
-    (
-        "product",
-        PRODUCT,
-        &[
-            "WindowsServer2025",
-            "WindowsServer2022",
-            "WindowsServer2019",
-            "WindowsServer2016",
-            "WindowsServer2012R2",
-            "WindowsServer2012",
-            "*",
-        ],
-    ),
-    (
-        "product_family",
-        "Patches for these families of products; with `patch_set: application`.",
-        &["*"],
-    ),
-];
-
-const RED_HAT: [Filter; 3] = [
-    (
-        "classification",
-        CLASSIFICATION,
-        &["Security", "Bugfix", "Enhancement", "Recommended", "Newpackage", "*"],
-    ),
-    ("severity", SEVERITY, &["Critical", "Important", "Moderate", "Medium", "Low", "*"]),
-    ("product", PRODUCT, &["*"]),
-];
-
-const SUSE: [Filter; 3] = [
-    (
-        "classification",
-        CLASSIFICATION,
-        &["Security", "Recommended", "Optional", "Feature", "Document", "Yast", "*"],
-    ),
-    ("severity", SEVERITY, &["Critical", "Important", "Moderate", "Low", "*"]),
-    ("product", PRODUCT, &["*"]),
-];
-
-const DEBIAN: [Filter; 3] = [
-    (
-        "priority",
-        "Packages of these priorities.",
-        &["Required", "Important", "Standard", "Optional", "Extra"],
-    ),
-    ("section", "Packages of these sections.", &[]),
-    ("product", PRODUCT, &["*"]),
-];
-
-const MACOS: [Filter; 2] =
-    [("classification", CLASSIFICATION, &["Security", "*"]), ("product", PRODUCT, &["*"])];
 
 impl Family {
     pub(super) const ALL: [Self; 5] =
@@ -140,30 +59,41 @@ impl Family {
         }
     }
 
-    fn filters(self) -> &'static [Filter] {
-        match self {
-            Self::Windows => &WINDOWS,
-            Self::RedHat => &RED_HAT,
-            Self::Suse => &SUSE,
-            Self::Debian => &DEBIAN,
-            Self::Macos => &MACOS,
-        }
+    fn systems(self) -> impl Iterator<Item = OperatingSystem> {
+        OperatingSystem::ALL.into_iter().filter(move |system| Self::of(*system) == self)
     }
 
-    /// The filter keys of its rules.
+    /// The keys that its rules can filter by.
+    fn keys(self) -> &'static [FilterKey] {
+        self.systems().next().map(FilterKey::of).unwrap_or_default()
+    }
+
+    /// The same as a policy file spells them.
     pub(super) fn filter_keys(self) -> Vec<&'static str> {
-        let patch_set = (self == Self::Windows).then_some("patch_set");
-        self.filters().iter().map(|(key, ..)| *key).chain(patch_set).collect()
+        self.keys().iter().map(|key| key.key()).collect()
     }
 
-    /// Only Linux has repositories besides those for security.
+    /// The values of a key that are known of one of its systems.
+    fn known(self, key: FilterKey) -> Vec<&'static str> {
+        let mut known = Vec::new();
+        for system in self.systems() {
+            let product = (key == FilterKey::Product).then(|| products(system).1);
+            for value in key.known(system).iter().copied().chain(product) {
+                if !known.contains(&value) {
+                    known.push(value);
+                }
+            }
+        }
+        known.extend(key.takes_all().then_some("*"));
+        known
+    }
+
     pub(super) fn is_linux(self) -> bool {
-        matches!(self, Self::RedHat | Self::Suse | Self::Debian)
+        self.systems().all(OperatingSystem::is_linux)
     }
 
-    /// Debian and its kin don't say when a package was released.
-    pub(super) fn knows_releases(self) -> bool {
-        self != Self::Debian
+    pub(super) fn tells_release_dates(self) -> bool {
+        self.systems().all(OperatingSystem::tells_release_dates)
     }
 }
 
@@ -180,18 +110,18 @@ pub(super) fn filters(family: Family) -> Map<String, Value> {
 /// What those refer to.
 pub(super) fn definitions(family: Family) -> Map<String, Value> {
     let name = family.name();
-    let filters = family.filters().iter();
-    let mut definitions: Map<String, Value> = filters
-        .map(|(key, description, known)| (format!("{key}_{name}"), filter(description, known)))
-        .collect();
-    if family == Family::Windows {
-        definitions.insert("patch_set_windows".to_owned(), patch_set());
-    }
-    definitions
+    family
+        .keys()
+        .iter()
+        .map(|key| (format!("{}_{name}", key.key()), filter(*key, &family.known(*key))))
+        .collect()
 }
 
 /// One value or several.
-fn filter(description: &str, known: &[&str]) -> Value {
+fn filter(key: FilterKey, known: &[&str]) -> Value {
+    if key == FilterKey::PatchSet {
+        return patch_set();
+    }
     // AWS adds values, so another one passes.
     let other = json!({ "type": TEXT, "minLength": 1, "maxLength": 64 });
     let value =
@@ -203,19 +133,56 @@ fn filter(description: &str, known: &[&str]) -> Value {
         "uniqueItems": true,
         "items": value,
     });
-    if known.contains(&"*") {
+    if key.takes_all() {
         // It stands for every value, so it stands alone.
         values["if"] = json!({ "contains": { "const": "*" } });
         values["then"] = json!({ "maxItems": 1 });
     }
-    json!({ "description": description, "anyOf": [value, values] })
+    json!({ "description": meaning(key), "anyOf": [value, values] })
 }
 
 /// A patch is in one of the two, so there is one value.
 fn patch_set() -> Value {
     let value = json!({ "enum": ["os", "application"] });
     json!({
-        "description": "Patches of the operating system, or of Microsoft's applications.",
+        "description": meaning(FilterKey::PatchSet),
         "anyOf": [value, { "type": "array", "minItems": 1, "maxItems": 1, "items": value }],
     })
+}
+
+fn meaning(key: FilterKey) -> &'static str {
+    match key {
+        FilterKey::PatchSet => {
+            "Patches of the operating system, or of Microsoft's applications, which need `product_family` and `product` too."
+        }
+        FilterKey::Product => "Patches for these versions. \"*\" is any.",
+        FilterKey::ProductFamily => {
+            "Patches for these families of products, with `patch_set: application`. \"*\" is any."
+        }
+        FilterKey::Classification => "Patches of these kinds. \"*\" is any.",
+        FilterKey::MsrcSeverity => "Patches that Microsoft calls so severe.",
+        FilterKey::Section => "Packages of these sections.",
+        FilterKey::Priority => "Packages of these priorities.",
+        FilterKey::Severity => "Patches that their publisher calls so severe. \"*\" is any.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_a_family_is_so_of_each_of_its_systems() {
+        for system in OperatingSystem::ALL {
+            let family = Family::of(system);
+
+            assert_eq!(family.keys(), FilterKey::of(system), "{system}");
+            assert_eq!(family.is_linux(), system.is_linux(), "{system}");
+            assert_eq!(family.tells_release_dates(), system.tells_release_dates(), "{system}");
+            for key in FilterKey::of(system) {
+                let known = family.known(*key);
+                assert!(key.known(system).iter().all(|value| known.contains(value)), "{system}");
+            }
+        }
+    }
 }

@@ -113,9 +113,7 @@ fn ring() -> Value {
         "properties": {
             "name": {
                 "description": "The ring's name. It stands in the names of stack sets, stacks and baselines.",
-                "type": "string",
-                "pattern": "^[a-z][a-z0-9-]{0,30}$",
-                "examples": ["staging", "prod"],
+                "$ref": "#/$defs/ring_name",
             },
             "ous": {
                 "description": "The OUs of the ring, with all below them. Where an OU and one below it are in two rings, the lower one wins. With `targets.ous`, each must be one of those or below one.",
@@ -151,6 +149,12 @@ fn definitions() -> Value {
             "format": "date",
             "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
             "examples": ["2027-01-31"],
+        },
+        "ring_name": {
+            "description": "The name of a ring.",
+            "type": "string",
+            "pattern": "^[a-z][a-z0-9-]{0,30}$",
+            "examples": ["staging", "prod"],
         },
         "operating_system": {
             "description": "An operating system for which there are patch baselines.",

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::ids::OperatingSystem;
+use crate::{ids::OperatingSystem, policy::baselines::MOST_PATCHES};
 
 use super::{
     TEXT,
@@ -15,6 +15,7 @@ pub(super) fn definitions() -> Value {
     let mut definitions = Map::new();
     for (name, definition) in [
         ("approve", approve()),
+        ("approve_by_release", approve_by_release()),
         ("baselines", baselines()),
         ("compliance", compliance()),
         ("patch", patch()),
@@ -41,26 +42,46 @@ fn approve() -> Value {
         "minProperties": 1,
         "maxProperties": 1,
         "properties": {
-            "after_days": {
-                "description": "So many days after their release.",
-                "type": "integer",
-                "minimum": 0,
-                "maximum": 360,
-                "examples": [7],
-            },
-            "until": {
-                "description": "Released up to this day, in UTC; the day itself is included. `month-start` is the first of the month of the plan, `previous-month-start` the first of the month before.",
-                "anyOf": [
-                    { "enum": ["month-start", "previous-month-start"] },
-                    { "$ref": "#/$defs/date" },
-                ],
-            },
+            "after_days": after_days(),
+            "until": until(),
             "only": {
-                "description": "These patches, and no others.",
+                "description": "These patches and no others, but for those that rules approve by name.",
                 "$ref": "#/$defs/patches",
                 "minItems": 1,
             },
         },
+    })
+}
+
+/// A rule approves no patches by name.
+fn approve_by_release() -> Value {
+    json!({
+        "description": "When patches are approved: by days since their release, or up to a day.",
+        "type": "object",
+        "additionalProperties": false,
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": { "after_days": after_days(), "until": until() },
+    })
+}
+
+fn after_days() -> Value {
+    json!({
+        "description": "So many days after their release.",
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 360,
+        "examples": [7],
+    })
+}
+
+fn until() -> Value {
+    json!({
+        "description": "Released up to this day, in UTC; the day itself is included. `month-start` is the first of the month of the plan, `previous-month-start` the first of the month before.",
+        "anyOf": [
+            { "enum": ["month-start", "previous-month-start"] },
+            { "$ref": "#/$defs/date" },
+        ],
     })
 }
 
@@ -70,7 +91,7 @@ fn patches() -> Value {
             { "$ref": "#/$defs/patch" },
             {
                 "type": "array",
-                "maxItems": 50,
+                "maxItems": MOST_PATCHES,
                 "uniqueItems": true,
                 "items": { "$ref": "#/$defs/patch" },
             },
@@ -111,11 +132,16 @@ fn sources() -> Value {
                 },
                 "products": {
                     "description": "The versions of the operating system that have it, as in `product` of rules.",
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": 20,
-                    "uniqueItems": true,
-                    "items": { "type": TEXT, "minLength": 1, "maxLength": 128 },
+                    "anyOf": [
+                        { "type": TEXT },
+                        {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": 20,
+                            "uniqueItems": true,
+                            "items": { "type": TEXT },
+                        },
+                    ],
                 },
                 "configuration": {
                     "description": "The text of the repository's file.",
@@ -165,6 +191,7 @@ fn baseline(family: Family) -> Value {
                 "description": "A baseline in the home Region, by its name.",
                 "type": "string",
                 "pattern": "^[a-zA-Z0-9_.-]{3,128}$",
+                "not": { "pattern": "^([Pp][Bb]-.*|[Aa][Ww][Ss])$" },
             },
             { "$ref": format!("#/$defs/rules_{name}") },
             whole_baseline(family),
@@ -179,7 +206,8 @@ fn whole_baseline(family: Family) -> Value {
         "description": "Rules, and patches that are approved or rejected by name.",
         "type": "object",
         "additionalProperties": false,
-        "minProperties": 1,
+        // Without them nothing would be approved.
+        "anyOf": [{ "required": ["rules"] }, { "required": ["approved"] }],
         "properties": {
             "filters": {
                 "description": "What every patch must match, whatever the rules say.",
@@ -227,12 +255,12 @@ fn rules(family: Family) -> Value {
             "default": "unspecified",
         }),
     );
-    if family.knows_releases() {
+    if family.tells_release_dates() {
         properties.insert(
             "approve".to_owned(),
             json!({
-                "description": "Which patches of this rule are approved, and when. Default: as the ring or the policy says, else 7 days after their release.",
-                "$ref": "#/$defs/approve",
+                "description": "When the patches of this rule are approved. Default: as the ring or the policy says, else 7 days after their release.",
+                "$ref": "#/$defs/approve_by_release",
             }),
         );
     }
@@ -246,14 +274,22 @@ fn rules(family: Family) -> Value {
             }),
         );
     }
+    let keys = family.filter_keys();
+    let one_at_least: Vec<Value> = keys.iter().map(|key| json!({ "required": [key] })).collect();
     let mut rule = json!({
         "type": "object",
         "additionalProperties": false,
         "properties": properties,
+        "anyOf": one_at_least,
     });
-    let keys = family.filter_keys();
     if keys.len() > MOST_FILTERS {
         rule["not"] = json!({ "required": keys });
+    }
+    if keys.contains(&"patch_set") {
+        let of_applications = json!({ "enum": ["application", ["application"]] });
+        rule["if"] =
+            json!({ "required": ["patch_set"], "properties": { "patch_set": of_applications } });
+        rule["then"] = json!({ "required": ["product_family", "product"] });
     }
     json!({
         "description": "Rules. A patch is approved if it matches all filters of one of them.",
@@ -289,21 +325,26 @@ pub(super) fn exception() -> Value {
             },
             "rings": {
                 "description": "The rings in which it is rejected. Default: all.",
-                "type": "array",
-                "minItems": 1,
-                "uniqueItems": true,
-                "items": { "type": "string", "pattern": "^[a-z][a-z0-9-]{0,30}$" },
+                "anyOf": [
+                    { "$ref": "#/$defs/ring_name" },
+                    {
+                        "type": "array",
+                        "minItems": 1,
+                        "uniqueItems": true,
+                        "items": { "$ref": "#/$defs/ring_name" },
+                    },
+                ],
             },
             "owner": {
                 "description": "Who answers for it.",
                 "type": TEXT,
-                "minLength": 1,
+                "pattern": r"\S",
                 "examples": ["linux-team"],
             },
             "ticket": {
                 "description": "Where it is written why.",
                 "type": TEXT,
-                "minLength": 1,
+                "pattern": r"\S",
                 "examples": ["OPS-812"],
             },
             "until": {
