@@ -15,6 +15,7 @@ mod locked;
 mod plan;
 mod rehearse;
 mod render;
+mod schema;
 mod signals;
 mod snapshot;
 mod status;
@@ -55,6 +56,7 @@ pub async fn run(
         Command::Render(args) => Box::pin(render::run(args, &world, &terminal)).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &world, &terminal)).await,
         Command::IamPolicy(args) => Ok(iam_policy::run(args, &arguments.aws, &terminal)),
+        Command::Schema => Ok(schema::run(&terminal)),
         Command::Rehearse(args) => {
             Box::pin(rehearse::run(args, arguments.aws.max_rate, &terminal)).await
         }

@@ -48,7 +48,7 @@ const KEYS: [&str; 21] = [
 const SWITCH: [(&str, Switch); 2] = [("true", Switch::On), ("false", Switch::Off)];
 
 /// Tags that orgpatch sets itself are three, and AWS takes fifty.
-const MOST_TAGS: usize = 45;
+pub(super) const MOST_TAGS: usize = 45;
 
 /// Reads a policy. `file` is its name, for messages.
 ///

@@ -31,6 +31,7 @@ mod rings;
 mod rules;
 mod schedule;
 mod schedule_aws;
+mod schema;
 mod targets;
 mod values;
 
@@ -40,4 +41,5 @@ pub use identity::{RingHome, Surroundings, ring_homes};
 pub use removal::{AccessLogs, Additions, removal};
 pub use resolve::resolve;
 pub use rules::*;
+pub use schema::schema;
 pub use values::*;

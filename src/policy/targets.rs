@@ -15,8 +15,8 @@ use super::{
 };
 
 /// State Manager takes at most five targets, with at most fifty values each (API reference of `Target`).
-const MOST_TAGS: usize = 5;
-const MOST_VALUES: usize = 50;
+pub(super) const MOST_TAGS: usize = 5;
+pub(super) const MOST_VALUES: usize = 50;
 
 /// What the key says: who is meant, and what the rings take over.
 pub(super) struct TargetsRead {

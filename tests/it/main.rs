@@ -14,5 +14,6 @@ mod rates;
 mod readme;
 mod rehearsal;
 mod scale;
+mod schema;
 mod stories;
 mod wire;
