@@ -23,6 +23,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         guards,
         names,
         digest,
+        narrowed,
     } = plan;
     let path = |account| names.parents.get(account).and_then(|unit| names.units.get(unit));
     json!({
@@ -31,6 +32,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         "policy": policy,
         "owner": owner,
         "digest": digest,
+        "narrowed": narrowed,
         "summary": {
             "add": coverage.count(Change::Add),
             "change": coverage.count(Change::Change),
@@ -49,6 +51,8 @@ pub fn plan_json(plan: &Plan) -> Value {
             "id": id,
             "name": names.accounts.get(id),
             "ou": path(id),
+            "ring": change.ring,
+            "from_ring": change.left,
             "change": change.change,
             "loses_because": losses.get(id).map(|loss| json!({
                 "cause": loss, "words": loss.to_string(),
