@@ -21,7 +21,9 @@ pub(super) async fn run(
     let standing = discover::standing(&aws).await?;
     let look = world::look(&policy, Wish::Kept, &standing, &aws);
     let Look { desired, observed, plan } = Box::pin(look).await?;
-    let rings = plan::status(&desired, &observed);
+    let selection = world::selection(&args.selection, &plan)?;
+    let plan = plan::narrow(plan, &selection);
+    let rings = plan::status_within(&desired, &observed, &selection);
     terminal.out(&match args.output {
         Output::Text => status_text(&plan, &rings),
         Output::Json => format!("{:#}\n", status_json(&plan, &rings)),

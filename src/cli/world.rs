@@ -4,14 +4,14 @@ use std::{ffi::OsString, path::Path};
 
 use crate::{
     cli::{
-        args::AwsArgs,
+        args::{AwsArgs, SelectionArgs},
         clock,
         failure::{Exit, Failure},
         terminal::Terminal,
     },
     cloud::{CloudErrorKind, CloudRead},
     discover::{self, Standing},
-    plan::{self, Plan},
+    plan::{self, Filters, Plan, Selection},
     policy::{self, AccessLogs, Additions, Policy, Surroundings},
     state::{Desired, NoSnapshot, Observed, Snapshot, read_snapshot},
 };
@@ -49,7 +49,7 @@ impl World {
             .filter(|host| !host.is_empty())
     }
 
-    /// Connects to AWS.
+    /// Connects to AWS in a policy's home Region, or in the one that was named where there is no policy.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl World {
     #[cfg(feature = "aws")]
     pub(super) async fn connect(
         &self,
-        home_region: Option<&crate::ids::Region>,
+        region: Option<&crate::ids::Region>,
         terminal: &Terminal,
     ) -> Result<crate::aws::Aws, Failure> {
         let environment = crate::aws::check_environment(self.environment.iter().cloned())
@@ -70,8 +70,7 @@ impl World {
         }
         let settings = crate::aws::Settings {
             profile: self.aws.profile.clone().or(environment.profile),
-            region: self.aws.region.clone(),
-            home_region: home_region.cloned(),
+            region: region.cloned(),
             s3_path_style: environment.s3_path_style,
             retries: environment.retries,
             max_rate: self.aws.max_rate,
@@ -84,7 +83,7 @@ impl World {
     #[expect(clippy::unused_async, reason = "the same form as with the feature")]
     pub(super) async fn connect(
         &self,
-        _home_region: Option<&crate::ids::Region>,
+        _region: Option<&crate::ids::Region>,
         _terminal: &Terminal,
     ) -> Result<crate::sim::SimulatedAws, Failure> {
         Err(Failure::new(Exit::Usage, "this orgpatch was built without AWS (`--no-default-features`)").help(
@@ -181,6 +180,32 @@ pub(super) enum Wish {
     /// What failed is tried again, and nothing else.
     Repaired,
     Removed(Additions, AccessLogs),
+}
+
+/// Finds what a run is to keep to, among what the plan knows of.
+///
+/// # Errors
+///
+/// What is not there.
+pub(super) fn selection(args: &SelectionArgs, plan: &Plan) -> Result<Selection, Failure> {
+    let SelectionArgs { ring, ou, account, region } = args;
+    let filters = Filters {
+        rings: ring.clone(),
+        ous: ou.clone(),
+        accounts: account.clone(),
+        regions: region.clone(),
+    };
+    Ok(Selection::new(&filters, plan)?)
+}
+
+/// Keeps of a plan what a run is to keep to.
+///
+/// # Errors
+///
+/// What is not there.
+pub(super) fn narrowed(plan: Plan, args: &SelectionArgs) -> Result<Plan, Failure> {
+    let selection = selection(args, &plan)?;
+    Ok(plan::narrow(plan, &selection))
 }
 
 /// Looks at the organization, lays the policy over it, looks at what is deployed, and plans.
