@@ -37,13 +37,12 @@ pub fn plan_markdown(plans: &[&Plan], conflicts: Option<&str>) -> String {
     }
     let mut without_details = 0;
     for (index, plan) in plans.iter().enumerate() {
-        let share = LONGEST.saturating_sub(page.len()) / (plans.len() - index);
+        let left = LONGEST.saturating_sub(page.len());
         let summary = summary(plan);
-        let Some(rest) = share.checked_sub(summary.len()) else {
-            without_details += 1;
-            continue;
-        };
-        page.push_str(&summary);
+        let rest = (left / (plans.len() - index)).saturating_sub(summary.len());
+        if summary.len() <= left {
+            page.push_str(&summary);
+        }
         if rest >= LEAST {
             page.push_str(&details(plan, rest));
         } else {
