@@ -35,7 +35,7 @@ pub(super) async fn run(
             let begun =
                 Run::begin("apply", &policy, &standing, respect, (&aws, world), terminal).await?;
             let Look { plan, .. } = world::look(&policy, wish, &standing, &aws).await?;
-            let plan = world::narrowed(plan, &args.selection)?;
+            let plan = args.selection.narrow(plan)?;
             terminal.out(&plan_text(&plan, args.show.into()));
             let approved = approve(&plan, consent.clone(), args, terminal).await?;
             world::check_templates(approved.plan(), &aws, terminal).await?;

@@ -5,8 +5,9 @@ use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
+    cli::selection::SelectionArgs,
     cloud::MaxRate,
-    ids::{AccountId, PolicyName, Region, RingName},
+    ids::{PolicyName, Region},
     rehearsal::FaultKind,
     report::Detail,
     sim::{Assumptions, Span},
@@ -122,26 +123,6 @@ impl From<Show> for Detail {
             Show::All => Self::Everything,
         }
     }
-}
-
-// What a run keeps to. (clap would take a documentation comment for that of the command.)
-#[derive(Clone, Debug, Args)]
-pub(super) struct SelectionArgs {
-    /// Keep to these rings, with commas between, and leave all others as they are.
-    #[arg(long, value_name = "RING", value_delimiter = ',')]
-    pub(super) ring: Vec<RingName>,
-
-    /// Keep to the accounts in these OUs and below: the path, a name that no other OU has, or the ID.
-    #[arg(long, value_name = "OU", value_delimiter = ',')]
-    pub(super) ou: Vec<String>,
-
-    /// Keep to these accounts, beside those of `--ou`.
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
-    pub(super) account: Vec<AccountId>,
-
-    /// Keep to these Regions.
-    #[arg(long, value_name = "REGION", value_delimiter = ',')]
-    pub(super) region: Vec<Region>,
 }
 
 #[derive(Debug, Args)]

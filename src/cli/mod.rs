@@ -15,6 +15,7 @@ mod locked;
 mod plan;
 mod rehearse;
 mod render;
+mod selection;
 mod signals;
 mod snapshot;
 mod status;

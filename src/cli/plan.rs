@@ -43,7 +43,7 @@ async fn show(
 ) -> Result<Exit, Failure> {
     let standing = discover::standing(cloud).await?;
     let Look { plan, .. } = world::look(policy, Wish::Kept, &standing, cloud).await?;
-    let plan = world::narrowed(plan, &args.selection)?;
+    let plan = args.selection.narrow(plan)?;
     terminal.out(&match args.output {
         PlanOutput::Text => plan_text(&plan, args.show.into()),
         PlanOutput::Json => format!("{:#}\n", plan_json(&plan)),

@@ -21,7 +21,7 @@ pub(super) async fn run(
     let standing = discover::standing(&aws).await?;
     let look = world::look(&policy, Wish::Kept, &standing, &aws);
     let Look { desired, observed, plan } = Box::pin(look).await?;
-    let selection = world::selection(&args.selection, &plan)?;
+    let selection = args.selection.find(&plan)?;
     let plan = plan::narrow(plan, &selection);
     let rings = plan::status_within(&desired, &observed, &selection);
     terminal.out(&match args.output {

@@ -4,14 +4,14 @@ use std::{ffi::OsString, path::Path};
 
 use crate::{
     cli::{
-        args::{AwsArgs, SelectionArgs},
+        args::AwsArgs,
         clock,
         failure::{Exit, Failure},
         terminal::Terminal,
     },
     cloud::{CloudErrorKind, CloudRead},
     discover::{self, Standing},
-    plan::{self, Filters, Plan, Selection},
+    plan::{self, Plan},
     policy::{self, AccessLogs, Additions, Policy, Surroundings},
     state::{Desired, NoSnapshot, Observed, Snapshot, read_snapshot},
 };
@@ -180,32 +180,6 @@ pub(super) enum Wish {
     /// What failed is tried again, and nothing else.
     Repaired,
     Removed(Additions, AccessLogs),
-}
-
-/// Finds what a run is to keep to, among what the plan knows of.
-///
-/// # Errors
-///
-/// What is not there.
-pub(super) fn selection(args: &SelectionArgs, plan: &Plan) -> Result<Selection, Failure> {
-    let SelectionArgs { ring, ou, account, region } = args;
-    let filters = Filters {
-        rings: ring.clone(),
-        ous: ou.clone(),
-        accounts: account.clone(),
-        regions: region.clone(),
-    };
-    Ok(Selection::new(&filters, plan)?)
-}
-
-/// Keeps of a plan what a run is to keep to.
-///
-/// # Errors
-///
-/// What is not there.
-pub(super) fn narrowed(plan: Plan, args: &SelectionArgs) -> Result<Plan, Failure> {
-    let selection = selection(args, &plan)?;
-    Ok(plan::narrow(plan, &selection))
 }
 
 /// Looks at the organization, lays the policy over it, looks at what is deployed, and plans.

@@ -19,8 +19,25 @@ const LIMIT: usize = 60_000;
 fn any_name() -> impl Strategy<Value = String> {
     let parts = select(
         &[
-            "|", "`", "```\n", "<details>", "</details>", "<!--", "@octocat", "@org/team", "#12",
-            "\n", "\r\n\n", "\u{1b}[31m", "**", "_", "[x](http://y)", "\\", "\u{202e}", "ü", "a b",
+            "|",
+            "`",
+            "```\n",
+            "<details>",
+            "</details>",
+            "<!--",
+            "@octocat",
+            "@org/team",
+            "#12",
+            "\n",
+            "\r\n\n",
+            "\u{1b}[31m",
+            "**",
+            "_",
+            "[x](http://y)",
+            "\\",
+            "\u{202e}",
+            "ü",
+            "a b",
         ][..],
     );
     vec(parts, 0..80).prop_map(|parts| parts.concat())

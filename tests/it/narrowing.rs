@@ -17,7 +17,7 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use crate::{
     arbitrary::{World, any_world, config, is_in, seat},
     builders::{
-        Look, MANAGEMENT, Stage, Stacks, TODAY, Wish, account_id, approve, assert_reads, desired,
+        Look, MANAGEMENT, Stacks, Stage, TODAY, Wish, account_id, approve, assert_reads, desired,
         edited, ou_id, parsed, plain, policy, snapshot, words,
     },
 };
@@ -38,8 +38,12 @@ struct Picked {
 fn any_picked() -> impl Strategy<Value = Picked> {
     let ous = prop_oneof![1 => Just(Vec::new()), 2 => vec(any::<Index>(), 1..=2)];
     let accounts = prop_oneof![2 => Just(Vec::new()), 1 => vec(0..6_usize, 1..=3)];
-    (0..8_u8, ous, accounts, 0..8_u8)
-        .prop_map(|(rings, ous, accounts, regions)| Picked { rings, ous, accounts, regions })
+    (0..8_u8, ous, accounts, 0..8_u8).prop_map(|(rings, ous, accounts, regions)| Picked {
+        rings,
+        ous,
+        accounts,
+        regions,
+    })
 }
 
 fn is_known(region: &Region, plan: &Plan) -> bool {
@@ -84,7 +88,8 @@ impl<'a> Said<'a> {
 
     fn account(&self, account: &AccountId) -> bool {
         let Filters { ous, accounts, .. } = self.filters;
-        let within = self.seats.get(account).is_some_and(|seat| ous.iter().any(|ou| is_in(seat, ou)));
+        let within =
+            self.seats.get(account).is_some_and(|seat| ous.iter().any(|ou| is_in(seat, ou)));
         (ous.is_empty() && accounts.is_empty()) || within || accounts.contains(account)
     }
 
@@ -102,9 +107,8 @@ impl<'a> Said<'a> {
         let rings = &self.filters.rings;
         let in_ring = rings.is_empty() || rings.contains(&step.ring);
         let own = step.id.as_str().contains("/own-stack/");
-        let own_region = |region: &Region| {
-            !own || (self.region(region) && self.account(&plan.owner.account))
-        };
+        let own_region =
+            |region: &Region| !own || (self.region(region) && self.account(&plan.owner.account));
         in_ring
             && match &step.action {
                 Action::AddInstances { targets, .. } | Action::RemoveInstances { targets, .. } => {

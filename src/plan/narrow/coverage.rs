@@ -42,7 +42,8 @@ pub(super) fn coverage(cut: &Cut<'_>) -> Coverage {
             // It stays where it was.
             change.ring = ring;
         }
-        if !selection.covers_ring(&change.ring) {
+        // Whoever loses something is shown, whichever ring it is in by now.
+        if !selection.covers_ring(&change.ring) && !done.removed.contains_key(account) {
             return None;
         }
         Some((account.clone(), part(change, account, cut, &done)?))

@@ -12,10 +12,10 @@ use crate::{
         narrow::{
             selection::{Selection, above},
             targets::{Lot, Reached, cut},
-            together::moving,
+            together::{moving, scattered},
         },
     },
-    state::StackSetSpec,
+    state::{Reach, StackSetSpec},
 };
 
 /// What is left of a plan's steps.
@@ -24,6 +24,8 @@ pub(super) struct Cut<'a> {
     pub(super) selection: &'a Selection,
     /// Accounts that are deleted in one place and made anew in another, by now or by another ring.
     pub(super) moving: BTreeSet<&'a AccountId>,
+    /// Accounts that are deleted from several stack sets.
+    scattered: BTreeSet<&'a AccountId>,
     /// Those of them to which nothing is done, since not all of it is selected.
     pub(super) held: BTreeSet<&'a AccountId>,
     /// OUs that a stack set must not name, since it still follows one above or below them.
@@ -50,6 +52,7 @@ impl<'a> Cut<'a> {
             plan,
             selection,
             moving: moving(plan),
+            scattered: scattered(plan),
             held: BTreeSet::new(),
             barred: BTreeSet::new(),
             steps: Vec::new(),
@@ -140,7 +143,7 @@ impl<'a> Cut<'a> {
     }
 
     /// The OUs of a call by which an account may be meant. An instance is named by the OU through which it was
-    /// made, and its account may have left that.
+    /// made, and its account may have left that. Where it is not known not to have, it may be any.
     fn through<'b>(
         &self,
         account: &AccountId,
@@ -148,13 +151,12 @@ impl<'a> Cut<'a> {
         action: &Action,
     ) -> BTreeSet<&'b OuId> {
         let names = &self.plan.names;
-        let is_removal = matches!(action, Action::RemoveInstances { .. });
-        let has_left = is_removal
-            && matches!(
-                self.plan.losses.get(account),
-                Some(Loss::Moved { .. } | Loss::NotListed)
-            );
-        let seat = names.parents.get(account).filter(|_| !has_left);
+        let has_stayed = match self.plan.losses.get(account) {
+            None | Some(Loss::Moved { .. } | Loss::NotListed) => false,
+            Some(_) => !self.scattered.contains(account),
+        };
+        let is_sure = has_stayed || !matches!(action, Action::RemoveInstances { .. });
+        let seat = names.parents.get(account).filter(|_| is_sure);
         let above: BTreeSet<&OuId> = seat.into_iter().flat_map(|ou| above(names, ou)).collect();
         let through: BTreeSet<&OuId> = ous.iter().filter(|ou| above.contains(ou)).collect();
         if through.is_empty() { ous.iter().collect() } else { through }
@@ -203,9 +205,8 @@ impl<'a> Cut<'a> {
         } else {
             self.needing_an_update(stack_set)
         };
-        let is_meant = |region: &&Region| {
-            self.selection.covers_region(region) && !later.contains(*region)
-        };
+        let is_meant =
+            |region: &&Region| self.selection.covers_region(region) && !later.contains(*region);
         let regions: BTreeSet<Region> = targets.regions.iter().filter(is_meant).cloned().collect();
         let mut allowed = targets.clone();
         allowed.ous.retain(|ou| !self.barred.contains(&(stack_set, ou)));
@@ -271,9 +272,15 @@ impl<'a> Cut<'a> {
             })
             .collect();
         let inhabited = facts.inhabited.get(stack_set);
-        cut(targets, regions, &reached, |ou| {
+        let takes_whole = |ou: &OuId| {
             self.selection.covers_whole(ou) && inhabited.is_none_or(|ous| !ous.contains(ou))
-        })
+        };
+        let mut left = cut(targets, regions, &reached, takes_whole)?;
+        if targets.reach == Reach::NamedAccounts {
+            // Which account was made through which of the OUs is not known for sure, and none is too many.
+            left.ous.clone_from(&targets.ous);
+        }
+        Some(left)
     }
 
     /// Whether an account loses something in one of these Regions. Of one that is not active that is not

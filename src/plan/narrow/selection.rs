@@ -306,9 +306,11 @@ fn name_of(path: &str) -> &str {
 /// The Regions that a plan says something of.
 fn regions_of(plan: &Plan) -> BTreeSet<&Region> {
     let outlined = plan.rings.iter().flat_map(|ring| &ring.regions);
-    let covered = plan.coverage.accounts.values().flat_map(|change| {
-        change.added.iter().chain(&change.removed).chain(&change.kept)
-    });
+    let covered = plan
+        .coverage
+        .accounts
+        .values()
+        .flat_map(|change| change.added.iter().chain(&change.removed).chain(&change.kept));
     let named = plan.steps.iter().flat_map(|step| match &step.action {
         Action::AddInstances { targets, .. } | Action::RemoveInstances { targets, .. } => {
             targets.regions.iter().collect::<Vec<_>>()

@@ -43,9 +43,8 @@ pub(super) fn cut(
     let has = |ou: &OuId, lot: Lot| {
         reached.iter().any(|reached| reached.lot == lot && reached.through.contains(ou))
     };
-    let is_whole = |ou: &OuId| {
-        targets.reach == Reach::WholeOu && takes_whole(ou) && !has(ou, Lot::Left)
-    };
+    let is_whole =
+        |ou: &OuId| targets.reach == Reach::WholeOu && takes_whole(ou) && !has(ou, Lot::Left);
     let (whole, parts): (BTreeSet<&OuId>, BTreeSet<&OuId>) =
         targets.ous.iter().partition(|ou| is_whole(ou));
     let named: BTreeSet<&OuId> = parts.into_iter().filter(|ou| has(ou, Lot::Stays)).collect();
@@ -82,7 +81,8 @@ mod tests {
 
     /// Cuts a call on two OUs, with two accounts in the first and one in the second.
     fn left(lots: [Lot; 3], whole: &[&str]) -> Option<InstanceTargets> {
-        let all = targets(&[A, B], Reach::WholeOu, &["000000000001", "000000000002", "000000000003"]);
+        let all =
+            targets(&[A, B], Reach::WholeOu, &["000000000001", "000000000002", "000000000003"]);
         let (a, b): (OuId, OuId) = (A.parse().unwrap(), B.parse().unwrap());
         let through = [&a, &a, &b];
         let reached: Vec<Reached<'_>> = all

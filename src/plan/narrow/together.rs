@@ -53,11 +53,12 @@ impl<'a> Cut<'a> {
             if targets.reach != Reach::WholeOu {
                 continue;
             }
-            let rest = rest.and_then(instances).filter(|rest| {
-                rest.reach == Reach::WholeOu && rest.regions == targets.regions
-            });
+            let rest = rest
+                .and_then(instances)
+                .filter(|rest| rest.reach == Reach::WholeOu && rest.regions == targets.regions);
             let is_let_go = |ou: &OuId| rest.is_some_and(|rest| rest.ous.contains(ou));
-            followed.extend(targets.ous.iter().filter(|ou| !is_let_go(ou)).map(|ou| (stack_set, ou)));
+            followed
+                .extend(targets.ous.iter().filter(|ou| !is_let_go(ou)).map(|ou| (stack_set, ou)));
         }
         let names = &self.plan.names;
         let is_below = |ou: &OuId, other: &OuId| above(names, ou).skip(1).any(|ou| ou == other);
@@ -113,4 +114,20 @@ pub(super) fn moving(plan: &Plan) -> BTreeSet<&AccountId> {
     let changes = plan.coverage.accounts.iter();
     moving.extend(changes.filter(|(_, change)| change.left.is_some()).map(|(account, _)| account));
     moving
+}
+
+/// Accounts that are deleted from several stack sets.
+pub(super) fn scattered(plan: &Plan) -> BTreeSet<&AccountId> {
+    let mut sets: BTreeMap<&AccountId, &StackSetName> = BTreeMap::new();
+    let mut scattered = BTreeSet::new();
+    for step in &plan.steps {
+        if let Action::RemoveInstances { stack_set, targets, .. } = &step.action {
+            for account in &targets.accounts {
+                if *sets.entry(account).or_insert(stack_set) != stack_set {
+                    scattered.insert(account);
+                }
+            }
+        }
+    }
+    scattered
 }

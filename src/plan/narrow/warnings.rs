@@ -245,7 +245,9 @@ fn followed(cut: &Cut<'_>, said: &mut Said) {
         let Some(targets) = rest.and_then(instances) else { continue };
         if targets.reach == Reach::NamedAccounts {
             let ous = targets.ous.iter();
-            paths.extend(ous.map(|ou| cut.plan.names.units.get(ou).map_or(ou.as_str(), |path| path)));
+            paths.extend(
+                ous.map(|ou| cut.plan.names.units.get(ou).map_or(ou.as_str(), |path| path)),
+            );
         }
     }
     if !paths.is_empty() {

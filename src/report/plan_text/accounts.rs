@@ -6,9 +6,7 @@ use crate::{
     plan::{Change, Plan, RingOutline},
     report::{
         count,
-        ou_rows::{
-            MOST_ROWS, folded, name_of, ou_rows, what_happens, without_unchanged,
-        },
+        ou_rows::{MOST_ROWS, folded, name_of, ou_rows, what_happens, without_unchanged},
         plan_text::{Detail, SHOWN, heading_of},
         style::{columns, plain_symbol, symbol},
     },

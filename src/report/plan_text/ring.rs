@@ -47,9 +47,9 @@ fn schedule(lines: &[ScheduleLine], detail: Detail) -> Vec<Vec<String>> {
         same.entry(said).or_default().insert(line.region.clone());
     }
     if same.len() <= MOST_LINES {
-        let rows = same.into_iter().map(|((what, local, utc), there)| {
-            row(what, regions(&there), local.to_owned(), utc)
-        });
+        let rows = same
+            .into_iter()
+            .map(|((what, local, utc), there)| row(what, regions(&there), local.to_owned(), utc));
         return rows.collect();
     }
     let mut by_clock: BTreeMap<(&str, &str), BTreeSet<Region>> = BTreeMap::new();
@@ -134,7 +134,8 @@ mod tests {
     fn few_lines_and_every_detail_name_each_region() {
         let few: Vec<ScheduleLine> =
             ZONES[..2].iter().map(|(region, zone)| line(region, zone)).collect();
-        let many: Vec<ScheduleLine> = ZONES.iter().map(|(region, zone)| line(region, zone)).collect();
+        let many: Vec<ScheduleLine> =
+            ZONES.iter().map(|(region, zone)| line(region, zone)).collect();
 
         assert_eq!(
             said(&few, Detail::Folded),
@@ -149,7 +150,8 @@ mod tests {
     #[test]
     fn many_regions_of_one_schedule_are_one_line() {
         let same: Vec<ScheduleLine> = ZONES.iter().map(|(region, _)| line(region, "UTC")).collect();
-        let many: Vec<ScheduleLine> = ZONES.iter().map(|(region, zone)| line(region, zone)).collect();
+        let many: Vec<ScheduleLine> =
+            ZONES.iter().map(|(region, zone)| line(region, zone)).collect();
 
         assert_eq!(said(&same, Detail::Folded), ["scan|8 Regions|daily 01:00 UTC|= cron(UTC)"]);
         assert_eq!(
