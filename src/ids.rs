@@ -264,6 +264,14 @@ name! {
 }
 
 name! {
+    /// A patch baseline's name (API reference of `CreatePatchBaseline`).
+    BaselineName, "the name of a patch baseline (3 to 128 of A-Z, a-z, 0-9, _, - and .)", |text| {
+        (3..=128).contains(&text.len())
+            && all(text, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    }
+}
+
+name! {
     /// A SHA-256, in hexadecimal.
     Digest, "a hexadecimal SHA-256", |text| text.len() == 64 && all(text, |b| b.is_ascii_hexdigit())
 }
@@ -359,6 +367,19 @@ operating_systems! {
     Ubuntu, "UBUNTU", "ubuntu", "AWS-UbuntuDefaultPatchBaseline";
     /// Windows Server.
     Windows, "WINDOWS", "windows", "AWS-DefaultPatchBaseline";
+}
+
+impl OperatingSystem {
+    /// Whether it is told when a patch was released. Where it is not, AWS takes neither days nor a date
+    /// in a rule (API reference of `PatchRule`; Raspberry Pi OS by analogy).
+    pub fn tells_release_dates(self) -> bool {
+        !matches!(self, Self::Debian | Self::Raspbian | Self::Ubuntu)
+    }
+
+    /// Whether it is a Linux.
+    pub fn is_linux(self) -> bool {
+        !matches!(self, Self::Macos | Self::Windows)
+    }
 }
 
 impl fmt::Display for OperatingSystem {

@@ -42,7 +42,8 @@ async fn show(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let standing = discover::standing(cloud).await?;
-    let Look { plan, .. } = world::look(policy, Wish::Kept, &standing, cloud).await?;
+    let found = world::find(policy, &standing, cloud).await;
+    let Look { plan, .. } = world::look(policy, Wish::Kept, &standing, found, cloud).await?;
     let plan = args.selection.narrow(plan)?;
     terminal.out(&match args.output {
         PlanOutput::Text => plan_text(&plan, args.show.into()),

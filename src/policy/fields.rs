@@ -5,6 +5,8 @@
 
 use std::str::FromStr;
 
+use jiff::civil::Date;
+
 use crate::ids::InvalidName;
 
 use super::{
@@ -17,7 +19,7 @@ use super::{
 pub(super) struct Fields<'a> {
     entries: &'a [(Key, Node)],
     place: &'a Place,
-    path: &'static str,
+    path: String,
     /// Keys that a misspelled one probably means, and that are therefore not missing too.
     meant: Vec<&'static str>,
 }
@@ -25,7 +27,7 @@ pub(super) struct Fields<'a> {
 /// Reads a map that may have these keys. `later` are keys of the language that are not supported yet.
 pub(super) fn map<'a>(
     node: &'a Node,
-    path: &'static str,
+    path: &str,
     known: &[&'static str],
     later: &[&'static str],
     problems: &mut Vec<Problem>,
@@ -57,7 +59,20 @@ pub(super) fn map<'a>(
             }
         });
     }
-    Some(Fields { entries, place: &node.place, path, meant })
+    Some(Fields { entries, place: &node.place, path: path.to_owned(), meant })
+}
+
+/// Reads a map whose keys the caller looks at itself.
+pub(super) fn any_map<'a>(
+    node: &'a Node,
+    path: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Fields<'a>> {
+    let Value::Map(entries) = &node.value else {
+        problems.push(wrong_kind(node, path, "a map of keys"));
+        return None;
+    };
+    Some(Fields { entries, place: &node.place, path: path.to_owned(), meant: Vec::new() })
 }
 
 /// The problem of something that the language has and this version does not, with what to write instead.
@@ -102,10 +117,29 @@ impl<'a> Fields<'a> {
         None
     }
 
+    /// The value of a key, or the default where the key is missing; nothing where it is wrong.
+    pub(super) fn or_default<T>(
+        &self,
+        key: &str,
+        default: T,
+        problems: &mut Vec<Problem>,
+        read: impl FnOnce(&Node, &mut Vec<Problem>) -> Option<T>,
+    ) -> Option<T> {
+        match self.get(key, problems) {
+            None => Some(default),
+            Some(node) => read(node, problems),
+        }
+    }
+
     /// Whether one of these keys is there, or a misspelled one that probably means one of them.
     pub(super) fn has_any(&self, keys: &[&str]) -> bool {
         keys.iter().any(|key| self.meant.contains(key))
             || self.entries.iter().any(|(name, _)| keys.contains(&name.name.as_str()))
+    }
+
+    /// All keys with their values.
+    pub(super) fn entries(&self) -> &'a [(Key, Node)] {
+        self.entries
     }
 
     /// The full name of a key.
@@ -145,6 +179,41 @@ pub(super) fn text(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Opti
         }
     };
     Some(At { value, place: node.place.clone() })
+}
+
+/// A list of texts, or a single one. Each is there once.
+pub(super) fn texts(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<At<String>> {
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut texts: Vec<At<String>> = Vec::new();
+    for item in items {
+        let Some(text) = text(item, path, problems) else { continue };
+        if texts.iter().any(|other| other.value == text.value) {
+            problems.push(Problem::at(
+                &text.place,
+                format!("`{}` is named twice in `{path}`", text.value),
+            ));
+        } else {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+/// A day, in the one form that there is: `2027-01-31`.
+pub(super) fn date(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<At<Date>> {
+    let At { value: text, place } = text(node, path, problems)?;
+    let date = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
+    let Some(value) = date else {
+        problems.push(
+            Problem::at(&place, format!("`{path}`: `{text}` is not a date"))
+                .help("Write year, month and day: `2027-01-31`."),
+        );
+        return None;
+    };
+    Some(At { value, place })
 }
 
 /// A name of AWS's or ours.

@@ -51,9 +51,9 @@ pub fn plan_json(plan: &Plan) -> Value {
             "id": id,
             "name": names.accounts.get(id),
             "ou": path(id),
-            "ring": change.ring,
-            "from_ring": change.left,
             "change": change.change,
+            "ring": change.ring,
+            "left_ring": change.left,
             "loses_because": losses.get(id).map(|loss| json!({
                 "cause": loss, "words": loss.to_string(),
             })),

@@ -73,7 +73,7 @@ impl Done {
             Action::DeleteStack { region, .. } if is_own_stack(step) => {
                 note(&mut self.removed, [owner], [region]);
             }
-            Action::WriteOverrides { replaces: Some(_), .. } | Action::UpdateBaseline { .. } => {
+            Action::WriteOverrides { replaces: Some(_), .. } => {
                 self.rules.insert(step.ring.clone());
             }
             _ => {}

@@ -152,7 +152,7 @@ impl<'a> Cut<'a> {
     ) -> BTreeSet<&'b OuId> {
         let names = &self.plan.names;
         let has_stayed = match self.plan.losses.get(account) {
-            None | Some(Loss::Moved { .. } | Loss::NotListed) => false,
+            None | Some(Loss::Moved { .. } | Loss::OtherRing { .. } | Loss::NotListed) => false,
             Some(_) => !self.scattered.contains(account),
         };
         let is_sure = has_stayed || !matches!(action, Action::RemoveInstances { .. });

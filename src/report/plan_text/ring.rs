@@ -20,9 +20,10 @@ use crate::{
 const MOST_LINES: usize = 6;
 
 pub(super) fn outline(text: &mut String, ring: &RingOutline, detail: Detail) {
-    let fate = match ring.fate {
-        Fate::Kept => "",
-        Fate::Removed => ": to be removed",
+    let fate = match (ring.fate, &ring.because) {
+        (Fate::Kept, _) => String::new(),
+        (Fate::Removed, None) => ": to be removed".to_owned(),
+        (Fate::Removed, Some(because)) => format!(": to be removed, since {because}"),
     };
     let _ = writeln!(text, "\n{}{fate}", heading(&format!("Ring {} ({})", ring.name, ring.id)));
     text.push_str(&columns("  ", schedule(&ring.schedule, detail)));
