@@ -16,6 +16,7 @@ mod plan;
 mod rehearse;
 mod render;
 mod schema;
+mod selection;
 mod signals;
 mod snapshot;
 mod status;
@@ -55,8 +56,8 @@ pub async fn run(
         Command::History(args) => Box::pin(history::run(args, &world, &terminal)).await,
         Command::Render(args) => Box::pin(render::run(args, &world, &terminal)).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &world, &terminal)).await,
-        Command::IamPolicy(args) => Ok(iam_policy::run(args, &arguments.aws, &terminal)),
         Command::Schema => Ok(schema::run(&terminal)),
+        Command::IamPolicy(args) => Ok(iam_policy::run(args, &terminal)),
         Command::Rehearse(args) => {
             Box::pin(rehearse::run(args, arguments.aws.max_rate, &terminal)).await
         }

@@ -10,6 +10,8 @@ mod convergence;
 mod exclusion;
 mod fake_http;
 mod lock;
+mod markdown;
+mod narrowing;
 mod rates;
 mod readme;
 mod rehearsal;
