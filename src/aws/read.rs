@@ -9,10 +9,12 @@ use crate::{
         StackSetDescription, TrustedAccess,
     },
     ids::{
-        AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OuId, Region, StackName,
-        StackSetName,
+        AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OuId, Region, RoleName,
+        StackName, StackSetName,
     },
-    state::{BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen},
+    state::{
+        BaselineSeen, ForeignPatching, InstanceSeen, OperationSeen, RegionStatus, StackSeen,
+    },
 };
 
 impl CloudRead for Aws {
@@ -130,5 +132,14 @@ impl CloudRead for Aws {
         prefix: &str,
     ) -> Result<Option<Vec<String>>, CloudError> {
         self.objects.keys(bucket, prefix).await
+    }
+
+    async fn patching_in(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        role: &RoleName,
+    ) -> Result<Vec<ForeignPatching>, CloudError> {
+        self.members.patching_in(&self.account, (account, region), role).await
     }
 }

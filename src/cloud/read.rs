@@ -6,10 +6,11 @@ use crate::{
     cloud::CloudError,
     ids::{
         AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OrganizationId, OuId, Region,
-        StackName, StackSetName,
+        RoleName, StackName, StackSetName,
     },
     state::{
-        AccountState, BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen, Switch,
+        AccountState, BaselineSeen, ForeignPatching, InstanceSeen, OperationSeen, RegionStatus,
+        StackSeen, Switch,
     },
 };
 
@@ -213,4 +214,14 @@ pub trait CloudRead {
         bucket: &BucketName,
         prefix: &str,
     ) -> Result<Option<Vec<String>>, CloudError>;
+
+    /// What patches nodes in an account and Region, whoever made it: associations, maintenance windows with
+    /// tasks that patch, and patch groups. The account is entered with a role of that name; into the caller's
+    /// own account nobody has to be let.
+    async fn patching_in(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        role: &RoleName,
+    ) -> Result<Vec<ForeignPatching>, CloudError>;
 }

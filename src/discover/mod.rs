@@ -1,14 +1,17 @@
 //! Looks. The only room that does.
 //!
 //! [`organization`] reads the tree of accounts with the fewest calls that it can be read with;
-//! [`standing`] finds out as what the caller may speak; [`observe`] reads what is deployed. A look that
-//! fails there becomes [`Seen::Unknown`](crate::state::Seen) with its reason, and never "does not exist".
+//! [`standing`] finds out as what the caller may speak; [`observe`] reads what is deployed, and
+//! [`deep`] looks into the accounts themselves. A look that fails in these two becomes
+//! [`Seen::Unknown`](crate::state::Seen) with its reason, and never "does not exist".
 
+mod deep;
 mod observe;
 mod organization;
 mod snapshot;
 mod standing;
 
+pub use deep::deep;
 pub use observe::{observe, sought};
 pub use organization::organization;
 pub use snapshot::snapshot;

@@ -34,7 +34,7 @@ pub fn sought(desired: &Desired) -> Sought {
     let stack_set_prefixes = match desired.conflict_check {
         ConflictCheck::Off => vec![format!("orgpatch-{}-", desired.policy)],
         ConflictCheck::Error | ConflictCheck::Warn => {
-            ["orgpatch-", PATCH_POLICY_SETS, HOST_MANAGEMENT_SETS].map(str::to_owned).into()
+            ["orgpatch-", PATCH_POLICY_SETS, HOST_MANAGEMENT_SETS].map(str::to_owned).to_vec()
         }
     };
     Sought { stack_set_prefixes, stacks, buckets, baselines }
