@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     cloud::MaxRate,
-    ids::{PolicyName, Region},
+    ids::{PolicyName, Region, RoleName},
     rehearsal::FaultKind,
     sim::{Assumptions, Span},
 };
@@ -64,6 +64,9 @@ pub(super) enum Command {
     Validate(ValidateArgs),
     /// Show what apply would change, and change nothing.
     Plan(PlanArgs),
+    /// Find what else patches the same nodes: stack sets, other policies, and with --deep what was set up in
+    /// the accounts.
+    Conflicts(ConflictsArgs),
     /// Make the organization match the policy.
     Apply(ApplyArgs),
     /// Take away all that a policy has made.
@@ -100,9 +103,10 @@ pub(super) enum Output {
 
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
-    /// The policy file.
-    #[arg(value_name = "FILE")]
-    pub(super) policy: PathBuf,
+    /// Policy files, and folders with policy files (*.yaml, *.yml). Several are planned one by one, and then
+    /// held against each other.
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) policies: Vec<PathBuf>,
 
     /// The form of the plan.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
@@ -117,6 +121,29 @@ pub(super) struct PlanArgs {
     pub(super) details: bool,
 
     /// Plan offline, over a recorded organization in which nothing is deployed.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(super) org: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConflictsArgs {
+    /// Policy files, and folders with policy files (*.yaml, *.yml).
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) policies: Vec<PathBuf>,
+
+    /// Look into every account and Region of the policies for associations, maintenance windows and patch groups.
+    #[arg(long, conflicts_with = "org")]
+    pub(super) deep: bool,
+
+    /// The role that accounts are entered with.
+    #[arg(long, value_name = "NAME", default_value_t = RoleName::of_organizations())]
+    pub(super) role_name: RoleName,
+
+    /// The form of the result.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(super) output: Output,
+
+    /// Hold the policies against each other offline, over a recorded organization in which nothing is deployed.
     #[arg(long, value_name = "SNAPSHOT")]
     pub(super) org: Option<PathBuf>,
 }
@@ -308,6 +335,10 @@ pub(super) enum RunnerArg {
     Plan,
     /// Whoever runs `apply` and `destroy` too.
     Operator,
+    /// Whoever runs `conflicts --deep`.
+    Deep,
+    /// The role in member accounts that `conflicts --deep` enters with.
+    Member,
 }
 
 #[derive(Debug, Args)]
@@ -315,6 +346,10 @@ pub(super) struct IamPolicyArgs {
     /// For whom.
     #[arg(long = "for", value_enum, value_name = "WHO")]
     pub(super) runner: RunnerArg,
+
+    /// The role in member accounts, for `deep`.
+    #[arg(long, value_name = "NAME", default_value_t = RoleName::of_organizations())]
+    pub(super) role_name: RoleName,
 }
 
 /// An empty one would otherwise be taken for a plan that has changed.

@@ -15,8 +15,10 @@ pub(super) fn run(args: &IamPolicyArgs, aws: &AwsArgs, terminal: &Terminal) -> E
     let runner = match args.runner {
         RunnerArg::Plan => Runner::Looks,
         RunnerArg::Operator => Runner::Changes,
+        RunnerArg::Deep => Runner::LooksDeep(args.role_name.clone()),
+        RunnerArg::Member => Runner::Member,
     };
     let partition = aws.region.as_ref().map_or("aws", Region::partition);
-    terminal.out(&format!("{:#}\n", permissions(runner, partition)));
+    terminal.out(&format!("{:#}\n", permissions(&runner, partition)));
     Exit::Done
 }

@@ -4,15 +4,16 @@ use crate::{
     cli::{
         args::{Output, PlanArgs},
         failure::{Exit, Failure},
+        policies::{self, Given},
         terminal::Terminal,
         world::{self, Look, Wish, World},
     },
     cloud::CloudRead,
     discover,
-    plan::{Consent, Plan, Refusal, Removals},
-    policy::Policy,
-    report::{Detail, plan_json, plan_text},
+    plan::{self, Conflict, Consent, Plan, Refusal, Removals},
+    report::{Detail, between_text, file_heading, plan_json, plan_text, plans_json},
     sim::SimulatedAws,
+    state::{ConflictCheck, Desired, Names, Observed},
 };
 
 pub(super) async fn run(
@@ -20,7 +21,7 @@ pub(super) async fn run(
     world: &World,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let policy = world::policy(&args.policy)?;
+    let given = policies::read(&args.policies)?;
     if let Some(path) = &args.org {
         let snapshot = world::snapshot(path)?;
         terminal.say(&format!(
@@ -28,32 +29,84 @@ pub(super) async fn run(
             path.display(),
             snapshot.taken_at
         ));
-        world::warn_of_other_region(&policy, &snapshot, terminal);
-        return show(args, &policy, &SimulatedAws::new(snapshot), terminal).await;
+        for Given { policy, .. } in &given {
+            world::warn_of_other_region(policy, &snapshot, terminal);
+        }
+        let aws = SimulatedAws::new(snapshot);
+        let clouds: Vec<&SimulatedAws> = given.iter().map(|_| &aws).collect();
+        return show(args, &given, &clouds, terminal).await;
     }
-    let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
-    show(args, &policy, &aws, terminal).await
+    let connected = policies::connect(&given, world, terminal).await?;
+    let clouds: Vec<_> =
+        given.iter().map(|given| &connected[&given.policy.home_region.value]).collect();
+    show(args, &given, &clouds, terminal).await
 }
 
-async fn show(
+/// Plans each policy with the cloud that stands at its place.
+async fn show<C: CloudRead>(
     args: &PlanArgs,
-    policy: &Policy,
-    cloud: &impl CloudRead,
+    given: &[Given],
+    clouds: &[&C],
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let standing = discover::standing(cloud).await?;
-    let Look { plan, .. } = world::look(policy, Wish::Kept, &standing, cloud).await?;
+    let Some(first) = clouds.first() else { return Ok(Exit::Done) };
+    let standing = discover::standing(*first).await?;
+    let grounds = Box::pin(world::grounds(&standing, *first)).await?;
+    let is_one = policies::is_one_file(&args.policies);
+    let mut looks: Vec<Look> = Vec::new();
+    let mut end = Exit::Done;
+    for (Given { file, policy }, cloud) in given.iter().zip(clouds) {
+        let look = world::look_on(&grounds, policy, Wish::Kept, &standing, *cloud);
+        let look = match Box::pin(look).await {
+            Ok(look) => look,
+            Err(failure) if is_one => return Err(failure),
+            Err(failure) => {
+                terminal.failure(&failure);
+                end = end.or_worse(failure.exit);
+                continue;
+            }
+        };
+        match (args.output, is_one) {
+            (Output::Text, true) => terminal.out(&text(&look.plan, args)),
+            (Output::Text, false) => {
+                let heading = file_heading(&file.display().to_string());
+                terminal.out(&format!("{heading}{}\n", text(&look.plan, args)));
+            }
+            (Output::Json, true) => terminal.out(&format!("{:#}\n", plan_json(&look.plan))),
+            (Output::Json, false) => {}
+        }
+        if let Some(refusal) = refusal(&look.plan) {
+            let what = if is_one { "this".to_owned() } else { format!("`{}`", policy.name) };
+            terminal.say(&format!(
+                "`orgpatch apply` will refuse {what}: {refusal}. {}",
+                refusal.help()
+            ));
+        }
+        end = end.or_worse(exit(&look.plan, args.detailed_exitcode));
+        looks.push(look);
+    }
+    if is_one {
+        return Ok(end);
+    }
+    let pairs: Vec<(&Desired, &Observed)> =
+        looks.iter().map(|look| (&look.desired, &look.observed)).collect();
+    let conflicts = plan::between(&pairs);
     match args.output {
         Output::Text => {
-            let detail = if args.details { Detail::Everything } else { Detail::Folded };
-            terminal.out(&plan_text(&plan, detail));
+            let names: Vec<&Names> = pairs.iter().map(|(desired, _)| &desired.names).collect();
+            terminal.out(&between_text(&conflicts, &names));
         }
-        Output::Json => terminal.out(&format!("{:#}\n", plan_json(&plan))),
+        Output::Json => {
+            let plans: Vec<&Plan> = looks.iter().map(|look| &look.plan).collect();
+            terminal.out(&format!("{:#}\n", plans_json(&plans, &conflicts)));
+        }
     }
-    if let Some(refusal) = refusal(&plan) {
-        terminal.say(&format!("`orgpatch apply` will refuse this: {refusal}. {}", refusal.help()));
-    }
-    Ok(exit(&plan, args.detailed_exitcode))
+    let refuses = |conflict: &Conflict| conflict.check == ConflictCheck::Error;
+    Ok(if conflicts.iter().any(refuses) { end.or_worse(Exit::Refused) } else { end })
+}
+
+fn text(plan: &Plan, args: &PlanArgs) -> String {
+    plan_text(plan, if args.details { Detail::Everything } else { Detail::Folded })
 }
 
 /// What the policy's guards say to a plan. What stands in its way it says itself.
