@@ -15,6 +15,7 @@ use super::{
     file::{self, Node, Value},
     overrides, schedule, targets,
     values::{At, Iam, Logs, ManagementAccount, NewAccounts, Patching, Policy},
+    zones,
 };
 
 const KEYS: [&str; 18] = [
@@ -97,7 +98,7 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         .and_then(|node| targets::read(node, problems));
     let schedule = fields
         .need("schedule", "schedule: { scan: daily 01:00 }", problems)
-        .and_then(|node| schedule::read(node, problems));
+        .and_then(|node| schedule::read(node, "schedule", None, problems));
     let patching = or_default(&fields, "patching", default_patching(), problems, patching);
     let baselines = fields
         .get("baselines", problems)
@@ -129,7 +130,8 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
     let (home_region, targets) = (home_region?, targets?);
     one_partition(&home_region, &targets.regions, problems);
     if let Some(schedule) = &schedule {
-        calendars::fit(schedule, &targets.regions, problems);
+        calendars::fit(schedule, &rings, problems);
+        zones::fit(schedule, &rings, problems);
     }
     if let (Some(overrides), Some(iam)) = (&overrides, &iam) {
         overrides::fit(overrides, iam, &fields, problems);

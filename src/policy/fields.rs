@@ -17,7 +17,7 @@ use super::{
 pub(super) struct Fields<'a> {
     entries: &'a [(Key, Node)],
     place: &'a Place,
-    path: &'static str,
+    path: &'a str,
     /// Keys that a misspelled one probably means, and that are therefore not missing too.
     meant: Vec<&'static str>,
 }
@@ -25,7 +25,7 @@ pub(super) struct Fields<'a> {
 /// Reads a map that may have these keys. `later` are keys of the language that are not supported yet.
 pub(super) fn map<'a>(
     node: &'a Node,
-    path: &'static str,
+    path: &'a str,
     known: &[&'static str],
     later: &[&'static str],
     problems: &mut Vec<Problem>,

@@ -3,12 +3,14 @@
 //!
 //! [`parse`] reads the text into a tree that remembers its places and then into values, and
 //! collects every problem on the way. [`resolve`] lays the values over an organization: which OUs
-//! and accounts are meant, which are left out and why, and what is rendered for them. Whatever is
-//! wrong with a file is a [`Problems`], with line and column.
+//! and accounts are meant, which are left out and why, and what is rendered for them. [`next_runs`]
+//! says when all that will run, without an organization. Whatever is wrong with a file is a
+//! [`Problems`], with line and column.
 
 mod baselines;
 mod calendars;
 mod check;
+mod clocks;
 mod compile;
 mod cover;
 mod deployment;
@@ -16,20 +18,25 @@ mod error;
 mod file;
 mod fields;
 mod identity;
+mod next_runs;
+mod order;
 mod overrides;
 mod paths;
 mod regions;
 mod remarks;
 mod removal;
 mod resolve;
+mod runs;
 mod schedule;
 mod schedule_aws;
 mod targets;
 mod values;
+mod zones;
 
 pub use check::parse;
 pub use error::{Place, Problem, Problems};
 pub use identity::{Surroundings, home_stack_name, override_bucket};
+pub use next_runs::next_runs;
 pub use removal::{AccessLogs, Additions, removal};
 pub use resolve::resolve;
 pub use values::*;

@@ -1,6 +1,6 @@
 //! What a reader of the plan should know although nothing is wrong with the policy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
@@ -11,9 +11,10 @@ use crate::{
 };
 
 use super::{
-    calendars, compile,
+    calendars, clocks,
     cover::Cover,
-    values::{At, NewAccounts, Policy},
+    order,
+    values::{NewAccounts, Policy},
 };
 
 /// All of it.
@@ -31,7 +32,12 @@ pub(super) fn remarks(
         joiners(policy, organization, cover),
         boundary(policy),
     ];
-    remarks.into_iter().flatten().chain(clock_changes(policy, today)).collect()
+    remarks
+        .into_iter()
+        .flatten()
+        .chain(clocks::clock_changes(&policy.rings, today))
+        .chain(order::order_warnings(policy, today))
+        .collect()
 }
 
 /// What becomes of accounts that join an OU which could not be named as a whole.
@@ -83,28 +89,4 @@ fn uncalendared(policy: &Policy, regions: &BTreeSet<Region>) -> Option<String> {
             names.join(", ")
         )
     })
-}
-
-/// One line for each zone whose clocks change, since runs then move by the local clock.
-fn clock_changes(policy: &Policy, today: Date) -> Vec<String> {
-    let mut zones: BTreeMap<(&str, Date, &str), BTreeSet<&Region>> = BTreeMap::new();
-    let whens = std::iter::once(&policy.schedule.scan).chain(&policy.schedule.install);
-    for when in whens {
-        for At { value: region, .. } in &policy.targets.regions {
-            let shift = compile::next_shift(&when.value, policy.schedule.timezone, region, today);
-            if let Some((day, shift, zone)) = shift {
-                zones.entry((zone, day, shift)).or_default().insert(region);
-            }
-        }
-    }
-    zones
-        .into_iter()
-        .map(|((zone, day, shift), regions)| {
-            let regions: Vec<&str> = regions.into_iter().map(Region::as_str).collect();
-            format!(
-                "clocks change in {zone} on {day}: from then on runs in {} are an hour {shift} by the local clock, until `orgpatch apply` runs again",
-                regions.join(", ")
-            )
-        })
-        .collect()
 }

@@ -7,10 +7,12 @@ mod baseline;
 mod desired;
 mod observed;
 mod organization;
+mod runs;
 mod snapshot;
 
 pub use baseline::*;
 pub use desired::*;
 pub use observed::*;
 pub use organization::*;
+pub use runs::*;
 pub use snapshot::*;
