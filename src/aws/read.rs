@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::{
     aws::Aws,
     cloud::{
-        Caller, CloudError, CloudRead, ListedAccount, ListedUnit, Object, OrganizationFacts, Page,
+        CalendarState, Caller, CloudError, CloudRead, ListedAccount, ListedUnit, Object, OrganizationFacts, Page,
         StackSetDescription, TrustedAccess,
     },
     ids::{
-        AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OuId, Region, StackName,
+        AccountId, BaselineId, BucketName, CalendarArn, CallAs, OperatingSystem, OuId, Region, StackName,
         StackSetName,
     },
     state::{BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen},
@@ -118,6 +120,14 @@ impl CloudRead for Aws {
 
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError> {
         self.baselines.get(id).await
+    }
+
+    async fn calendar_state(
+        &self,
+        calendar: &CalendarArn,
+        at: Timestamp,
+    ) -> Result<CalendarState, CloudError> {
+        self.calendars.state(calendar, at).await
     }
 
     async fn object(&self, bucket: &BucketName, key: &str) -> Result<Option<Object>, CloudError> {

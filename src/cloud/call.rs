@@ -128,6 +128,7 @@ calls! {
 
     DescribePatchBaselines, "ssm:DescribePatchBaselines", ToLook, Anything;
     GetPatchBaseline, "ssm:GetPatchBaseline", ToLook, Baselines;
+    GetCalendarState, "ssm:GetCalendarState", ToLook, Anything;
 
     // Without the right to list, S3 says that access is denied where there is no object.
     GetObject, "s3:GetObject", ToLook, Objects, besides ["s3:ListBucket"];

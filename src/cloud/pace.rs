@@ -58,6 +58,8 @@ pub enum Quota {
     CloudFormation,
     /// Systems Manager's calls for baselines in one Region.
     Baselines,
+    /// `ssm:GetCalendarState` in one Region.
+    Calendars,
     /// Reading objects.
     ReadObjects,
     /// Writing, deleting and listing objects.
@@ -68,7 +70,7 @@ pub enum Quota {
 
 impl Quota {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Accounts,
         Self::ForParent,
         Self::Roots,
@@ -76,6 +78,7 @@ impl Quota {
         Self::Regions,
         Self::CloudFormation,
         Self::Baselines,
+        Self::Calendars,
         Self::ReadObjects,
         Self::WriteObjects,
         Self::Identity,
@@ -90,6 +93,7 @@ impl Quota {
             Call::DescribeOrganization => Self::Organization,
             Call::ListRegions => Self::Regions,
             Call::DescribePatchBaselines | Call::GetPatchBaseline => Self::Baselines,
+            Call::GetCalendarState => Self::Calendars,
             Call::GetObject => Self::ReadObjects,
             Call::PutObject
             | Call::ListObjects
@@ -134,7 +138,7 @@ impl Quota {
             Self::Regions => of(5, 5),
             // No number is published for these. Assumed: as many as one caller makes who waits for each
             // answer a tenth of a second.
-            Self::CloudFormation | Self::Baselines | Self::Identity => of(10, 20),
+            Self::CloudFormation | Self::Baselines | Self::Calendars | Self::Identity => of(10, 20),
             // Amazon S3 user guide, "Best practices design patterns": at least so many a second and prefix.
             Self::ReadObjects => of(5_500, 5_500),
             Self::WriteObjects => of(3_500, 3_500),
@@ -143,13 +147,20 @@ impl Quota {
 
     /// Whether AWS publishes its rate; the others are assumed.
     pub fn is_published(self) -> bool {
-        !matches!(self, Self::CloudFormation | Self::Baselines | Self::Identity)
+        !matches!(
+            self,
+            Self::CloudFormation | Self::Baselines | Self::Calendars | Self::Identity
+        )
     }
 
     /// Whether each Region has a bucket of its own.
     fn is_regional(self) -> bool {
         match self {
-            Self::CloudFormation | Self::Baselines | Self::ReadObjects | Self::WriteObjects => true,
+            Self::CloudFormation
+            | Self::Baselines
+            | Self::Calendars
+            | Self::ReadObjects
+            | Self::WriteObjects => true,
             Self::Accounts
             | Self::ForParent
             | Self::Roots

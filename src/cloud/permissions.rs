@@ -9,7 +9,7 @@ use crate::cloud::{Call, Needed, Resources};
 /// Who runs orgpatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Runner {
-    /// Somebody who looks: `plan`, `status`, `render`, `snapshot`.
+    /// Somebody who looks: `plan`, `status`, `render`, `snapshot`, `next-runs --online`.
     Looks,
     /// Somebody who changes things too: `apply` and `destroy`.
     Changes,

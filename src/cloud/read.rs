@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::{
     cloud::CloudError,
     ids::{
-        AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OrganizationId, OuId, Region,
-        StackName, StackSetName,
+        AccountId, BaselineId, BucketName, CalendarArn, CallAs, OperatingSystem, OrganizationId,
+        OuId, Region, StackName, StackSetName,
     },
     state::{
         AccountState, BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen, Switch,
@@ -110,6 +112,15 @@ pub struct Object {
     pub key: Option<String>,
 }
 
+/// How a Change Calendar stands at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalendarState {
+    /// Whether it lets things happen.
+    pub open: bool,
+    /// When that changes, where AWS says so.
+    pub until: Option<Timestamp>,
+}
+
 /// The authority to look, and nothing else.
 ///
 /// A `None` means that AWS said that the thing does not exist. Everything that could not be read is
@@ -202,6 +213,13 @@ pub trait CloudRead {
 
     /// What a baseline in the home Region says.
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError>;
+
+    /// How a Change Calendar stands at a moment. It is asked in its own Region.
+    async fn calendar_state(
+        &self,
+        calendar: &CalendarArn,
+        at: Timestamp,
+    ) -> Result<CalendarState, CloudError>;
 
     /// An object in a bucket of the home Region; none where object or bucket is missing.
     async fn object(&self, bucket: &BucketName, key: &str) -> Result<Option<Object>, CloudError>;

@@ -3,12 +3,15 @@
 //! [`organization`] reads the tree of accounts with the fewest calls that it can be read with;
 //! [`standing`] finds out as what the caller may speak; [`observe`] reads what is deployed. A look that
 //! fails there becomes [`Seen::Unknown`](crate::state::Seen) with its reason, and never "does not exist".
+//! [`ask_calendars`] finds out what Change Calendars hold back.
 
+mod calendars;
 mod observe;
 mod organization;
 mod snapshot;
 mod standing;
 
+pub use calendars::ask_calendars;
 pub use observe::{observe, sought};
 pub use organization::organization;
 pub use snapshot::snapshot;

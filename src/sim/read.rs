@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::{
     cloud::{
-        Call, Caller, CloudError, CloudRead, FeatureSet, ListedAccount, ListedUnit, Object,
+        CalendarState, Call, Caller, CloudError, CloudErrorKind, CloudRead, FeatureSet, ListedAccount, ListedUnit, Object,
         OrganizationFacts, Page, StackSetDescription, TrustedAccess,
     },
     ids::{
-        AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OuId, Region, StackName,
-        StackSetName,
+        AccountId, Arn as _, BaselineId, BucketName, CalendarArn, CallAs, OperatingSystem, OuId,
+        Region, StackName, StackSetName,
     },
     sim::{
-        failure::{not_found, refused},
+        failure::{failed, not_found, refused},
         random,
         simulated::{Pages, Paths, SimulatedAws},
         world::World,
@@ -299,6 +301,28 @@ impl CloudRead for SimulatedAws {
         self.look(Call::GetPatchBaseline, |world| {
             let mut all = world.aws_baselines.values().chain(&world.own_baselines);
             Ok(all.find(|baseline| baseline.id == *id).cloned())
+        })
+        .await
+    }
+
+    async fn calendar_state(
+        &self,
+        calendar: &CalendarArn,
+        at: Timestamp,
+    ) -> Result<CalendarState, CloudError> {
+        const CALL: Call = Call::GetCalendarState;
+        let region = calendar.region().unwrap_or_else(|| self.home_region.clone());
+        self.look_in(&region, CALL, |world| {
+            let Some(closed) = world.calendars.get(calendar) else {
+                let message = "The SSM document does not exist or is not available to the user";
+                return Err(failed(CALL, CloudErrorKind::Refused, "InvalidDocument", message));
+            };
+            let closed_now = closed.iter().find(|(from, to)| (*from..*to).contains(&at));
+            let until = match closed_now {
+                Some((_, to)) => Some(*to),
+                None => closed.iter().map(|(from, _)| *from).filter(|from| *from > at).min(),
+            };
+            Ok(CalendarState { open: closed_now.is_none(), until })
         })
         .await
     }

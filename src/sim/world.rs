@@ -5,10 +5,12 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
+
 use crate::{
     cloud::TrustedAccess,
     ids::{
-        AccountId, BucketName, CallAs, OperatingSystem, OperationId, Region, StackName,
+        AccountId, BucketName, CalendarArn, CallAs, OperatingSystem, OperationId, Region, StackName,
         StackSetName,
     },
     sim::{
@@ -32,6 +34,8 @@ pub(super) struct World {
     pub(super) regions: BTreeMap<Region, RegionStatus>,
     pub(super) aws_baselines: BTreeMap<OperatingSystem, BaselineSeen>,
     pub(super) own_baselines: Vec<BaselineSeen>,
+    /// When each Change Calendar is closed.
+    pub(super) calendars: BTreeMap<CalendarArn, Vec<(Timestamp, Timestamp)>>,
     pub(super) trusted_access: TrustedAccess,
     pub(super) now: Duration,
     /// How long things take.
@@ -77,6 +81,7 @@ impl World {
             regions,
             aws_baselines,
             own_baselines,
+            calendars: BTreeMap::new(),
             trusted_access: TrustedAccess::Enabled,
             now: Duration::ZERO,
             pace: Assumptions::default(),
