@@ -1,24 +1,28 @@
-//! Words for values: plans, running applies, outcomes, and how a policy stands.
+//! Words for values: plans, running applies, outcomes, how a policy stands and when it runs.
 //!
 //! Pure: every function returns a text and prints nothing. Text carries ANSI styles, which
 //! [`cli`](crate::cli) strips where nobody would see them. JSON output has a `format_version`.
 
 mod history;
+mod next_runs;
 mod outcome;
 mod plan_json;
 mod plan_text;
 mod progress;
 mod rehearsal;
+mod runs_ics;
 mod status;
 mod step_words;
 mod style;
 
 pub use history::{history_json, history_text, lock_news};
+pub use next_runs::{next_runs_json, next_runs_text};
 pub use outcome::outcome_text;
 pub use plan_json::plan_json;
 pub use plan_text::{Detail, plan_text};
 pub use progress::{Progress, event_json, said_json};
 pub use rehearsal::{fault_words, rehearsal_json, rehearsal_text};
+pub use runs_ics::next_runs_ics;
 pub use status::{status_json, status_text};
 pub use step_words::step_words;
 

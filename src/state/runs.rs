@@ -21,6 +21,14 @@ pub struct NextRuns {
     pub warnings: Vec<String>,
 }
 
+impl NextRuns {
+    /// Every run of every ring.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        let regions = self.rings.iter().flat_map(|ring| &ring.regions);
+        regions.flat_map(RegionRuns::schedules).flat_map(ScheduledRuns::runs)
+    }
+}
+
 /// The runs of one ring.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RingRuns {
@@ -41,6 +49,13 @@ pub struct RegionRuns {
     pub scan: ScheduledRuns,
     /// The installations; none where nothing is installed.
     pub install: Option<ScheduledRuns>,
+}
+
+impl RegionRuns {
+    /// Scans and installations.
+    pub fn schedules(&self) -> impl Iterator<Item = &ScheduledRuns> {
+        std::iter::once(&self.scan).chain(&self.install)
+    }
 }
 
 /// The runs of one schedule in one Region.
