@@ -12,6 +12,7 @@ mod failure;
 mod history;
 mod iam_policy;
 mod locked;
+mod next_runs;
 mod plan;
 mod rehearse;
 mod render;
@@ -51,6 +52,10 @@ pub async fn run(
         Command::Apply(args) => Box::pin(apply::run(args, &world, &terminal)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, &world, &terminal)).await,
         Command::Status(args) => Box::pin(status::run(args, &world, &terminal)).await,
+        Command::NextRuns(args) => {
+            let region = arguments.aws.region.as_ref();
+            Box::pin(next_runs::run(args, region, &world, &terminal)).await
+        }
         Command::History(args) => Box::pin(history::run(args, &world, &terminal)).await,
         Command::Render(args) => Box::pin(render::run(args, &world, &terminal)).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &world, &terminal)).await,
