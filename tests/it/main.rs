@@ -10,6 +10,7 @@ mod convergence;
 mod exclusion;
 mod fake_http;
 mod lock;
+mod next_runs;
 mod rates;
 mod readme;
 mod rehearsal;
