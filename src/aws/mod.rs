@@ -10,6 +10,7 @@
 
 mod account;
 mod answer;
+mod baseline_changes;
 mod baselines;
 mod calendars;
 mod cloudformation;
@@ -19,9 +20,11 @@ mod objects;
 mod operations;
 mod organizations;
 mod pace;
+mod patch_properties;
 mod read;
 mod settings;
 mod stack_events;
+mod stack_names;
 mod stack_sets;
 mod stacks;
 mod write;

@@ -11,10 +11,13 @@ use crate::{
         StackSetDescription, TrustedAccess,
     },
     ids::{
-        AccountId, BaselineId, BucketName, CalendarArn, CallAs, OperatingSystem, OuId, Region, StackName,
-        StackSetName,
+        AccountId, BaselineId, BaselineName, BucketName, CalendarArn, CallAs, OperatingSystem, OuId,
+        Region, StackName, StackSetName,
     },
-    state::{BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen},
+    state::{
+        BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty, RegionStatus,
+        StackSeen,
+    },
 };
 
 impl CloudRead for Aws {
@@ -98,6 +101,14 @@ impl CloudRead for Aws {
         self.stack_sets.running_operations(call_as, name).await
     }
 
+    async fn stack_names(
+        &self,
+        region: &Region,
+        prefix: &str,
+    ) -> Result<Vec<StackName>, CloudError> {
+        self.stacks.names(region, prefix).await
+    }
+
     async fn stack(
         &self,
         region: &Region,
@@ -116,6 +127,22 @@ impl CloudRead for Aws {
 
     async fn own_baselines(&self) -> Result<Vec<BaselineId>, CloudError> {
         self.baselines.own().await
+    }
+
+    async fn baselines_named(&self, name: &BaselineName) -> Result<Vec<BaselineId>, CloudError> {
+        self.baselines.named(name).await
+    }
+
+    async fn own_baselines_named(&self, prefix: &str) -> Result<OwnBaselines, CloudError> {
+        self.baselines.own_named(prefix).await
+    }
+
+    async fn patch_properties(
+        &self,
+        system: OperatingSystem,
+        property: PatchProperty,
+    ) -> Result<BTreeSet<String>, CloudError> {
+        self.baselines.properties(system, property).await
     }
 
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError> {

@@ -90,6 +90,11 @@ pub(super) struct ValidateArgs {
     /// The policy file.
     #[arg(value_name = "FILE")]
     pub(super) policy: PathBuf,
+
+    /// Ask AWS which products, classifications and severities there are, beside the list in this program.
+    /// Needs credentials.
+    #[arg(long)]
+    pub(super) online: bool,
 }
 
 /// The form of a result.

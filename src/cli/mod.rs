@@ -47,7 +47,7 @@ pub async fn run(
     let world = World::new(&arguments.aws, environment);
     // The futures of commands are large, so they live on the heap.
     let result = match &arguments.command {
-        Command::Validate(args) => validate::run(args, &terminal),
+        Command::Validate(args) => Box::pin(validate::run(args, &world, &terminal)).await,
         Command::Plan(args) => Box::pin(plan::run(args, &world, &terminal)).await,
         Command::Apply(args) => Box::pin(apply::run(args, &world, &terminal)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, &world, &terminal)).await,

@@ -92,8 +92,16 @@ impl Quota {
             Call::ListRoots => Self::Roots,
             Call::DescribeOrganization => Self::Organization,
             Call::ListRegions => Self::Regions,
-            Call::DescribePatchBaselines | Call::GetPatchBaseline => Self::Baselines,
             Call::GetCalendarState => Self::Calendars,
+            Call::DescribePatchBaselines
+            | Call::GetPatchBaseline
+            | Call::DescribePatchProperties
+            | Call::ListTagsForResource
+            | Call::CreatePatchBaseline
+            | Call::AddTagsToResource
+            | Call::UpdatePatchBaseline
+            | Call::DeletePatchBaseline
+            | Call::RemoveTagsFromResource => Self::Baselines,
             Call::GetObject => Self::ReadObjects,
             Call::PutObject
             | Call::ListObjects
@@ -102,6 +110,7 @@ impl Quota {
             Call::Connect | Call::GetCallerIdentity => Self::Identity,
             Call::DescribeOrganizationsAccess
             | Call::ListStackSets
+            | Call::ListStacks
             | Call::DescribeStackSet
             | Call::DescribeStackSetOperation
             | Call::ListStackInstances

@@ -1,17 +1,19 @@
 //! Looking.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::{
     cloud::CloudError,
     ids::{
-        AccountId, BaselineId, BucketName, CalendarArn, CallAs, OperatingSystem, OrganizationId,
+        AccountId, BaselineId, BaselineName, BucketName, CalendarArn, CallAs, OperatingSystem,
+        OrganizationId,
         OuId, Region, StackName, StackSetName,
     },
     state::{
-        AccountState, BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen, Switch,
+        AccountState, BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty,
+        RegionStatus, StackSeen, Switch,
     },
 };
 
@@ -184,7 +186,7 @@ pub trait CloudRead {
         &self,
         call_as: CallAs,
         name: &StackSetName,
-    ) -> Result<BTreeMap<OuId, std::collections::BTreeSet<Region>>, CloudError>;
+    ) -> Result<BTreeMap<OuId, BTreeSet<Region>>, CloudError>;
 
     /// The operations of a stack set that run or wait, the oldest first. The listing is eventually
     /// consistent, so each that seems to run is asked for by itself.
@@ -193,6 +195,13 @@ pub trait CloudRead {
         call_as: CallAs,
         name: &StackSetName,
     ) -> Result<Vec<OperationSeen>, CloudError>;
+
+    /// The names of the owner account's stacks in a Region that begin so, but for deleted ones.
+    async fn stack_names(
+        &self,
+        region: &Region,
+        prefix: &str,
+    ) -> Result<Vec<StackName>, CloudError>;
 
     /// A stack in the owner account, with its template.
     async fn stack(
@@ -210,6 +219,20 @@ pub trait CloudRead {
 
     /// The IDs of the account's own baselines in the home Region.
     async fn own_baselines(&self) -> Result<Vec<BaselineId>, CloudError>;
+
+    /// The baselines in the home Region that have this name, AWS's own among them.
+    async fn baselines_named(&self, name: &BaselineName) -> Result<Vec<BaselineId>, CloudError>;
+
+    /// How many baselines of its own the account has in the home Region, and those whose names begin so,
+    /// with their tags.
+    async fn own_baselines_named(&self, prefix: &str) -> Result<OwnBaselines, CloudError>;
+
+    /// The values of a property that patches for an operating system have.
+    async fn patch_properties(
+        &self,
+        system: OperatingSystem,
+        property: PatchProperty,
+    ) -> Result<BTreeSet<String>, CloudError>;
 
     /// What a baseline in the home Region says.
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError>;

@@ -6,16 +6,20 @@
 //! [`ask_calendars`] finds out what Change Calendars hold back.
 
 mod calendars;
+mod found;
 mod observe;
 mod organization;
 mod snapshot;
 mod standing;
+mod values;
 
 pub use calendars::ask_calendars;
+pub use found::{Found, find};
 pub use observe::{observe, sought};
 pub use organization::organization;
 pub use snapshot::snapshot;
 pub use standing::{Standing, standing};
+pub use values::{KnownValues, known_values};
 
 use crate::{cloud::CloudError, state::NotATree};
 

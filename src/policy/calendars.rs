@@ -102,7 +102,7 @@ pub(super) fn without_calendar<'a>(
     schedule: &Schedule,
     regions: &'a BTreeSet<Region>,
 ) -> Vec<&'a Region> {
-    if schedule.calendars.is_empty() {
+    if schedule.install.is_none() || schedule.calendars.is_empty() {
         return Vec::new();
     }
     let has = |region: &Region| {
@@ -111,8 +111,11 @@ pub(super) fn without_calendar<'a>(
     regions.iter().filter(|region| !has(region)).collect()
 }
 
-/// The calendars of one Region.
+/// The calendars of one Region; none where there is no installation that they could hold back.
 pub(super) fn of_region(schedule: &Schedule, region: &Region) -> Vec<CalendarArn> {
+    if schedule.install.is_none() {
+        return Vec::new();
+    }
     let calendars = schedule.calendars.iter().map(|calendar| &calendar.value);
     calendars.filter(|calendar| calendar.region().as_ref() == Some(region)).cloned().collect()
 }

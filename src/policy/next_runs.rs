@@ -75,12 +75,8 @@ fn of_region(
     problems: &mut Vec<Problem>,
 ) -> Option<RegionRuns> {
     let timezone = &ring.schedule.timezone;
-    let calendars = match &ring.schedule.install {
-        Some(_) => calendars::of_region(&ring.schedule, region),
-        None => Vec::new(),
-    };
-    let gate =
-        if calendars.is_empty() { CalendarGate::None } else { CalendarGate::NotAsked };
+    let calendars = calendars::of_region(&ring.schedule, region);
+    let gate = if calendars.is_empty() { CalendarGate::None } else { CalendarGate::NotAsked };
     let scan = scheduled(&ring.schedule.scan, timezone, region, span)
         .map_err(|problem| problems.push(problem));
     let install = ring.schedule.install.as_ref().map(|install| {

@@ -88,6 +88,17 @@ fn install(
     Ok(Some(read))
 }
 
+/// A schedule that stands for one that could not be read.
+pub(super) fn placeholder() -> Schedule {
+    let place = Place { line: 1, column: 1, bytes: None };
+    Schedule {
+        scan: At { value: When::Daily(Time::midnight()), place },
+        install: None,
+        timezone: Timezone::Utc,
+        calendars: Vec::new(),
+    }
+}
+
 fn when(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<At<When>> {
     let At { value: text, place } = fields::text(node, path, problems)?;
     match parse_when(&text, &place, path) {

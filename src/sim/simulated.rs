@@ -12,6 +12,7 @@ use crate::{
     cloud::{Call, CloudError, CloudErrorKind, MaxRate, TrustedAccess},
     ids::{AccountId, CalendarArn, OperationId, OuId, Region, StackSetName},
     sim::{
+        baseline::OwnBaseline,
         clock::Clock,
         failure::failed,
         fault::{Fault, Faults, When},
@@ -244,8 +245,8 @@ impl SimulatedAws {
     /// Puts a baseline into the owner account, or changes one.
     pub fn put_baseline(&self, baseline: BaselineSeen) {
         let mut world = self.world_now();
-        world.own_baselines.retain(|known| known.id != baseline.id);
-        world.own_baselines.push(baseline);
+        world.delete_baseline(&baseline.id);
+        world.own_baselines.push(OwnBaseline::put(baseline));
     }
 
     /// Puts a Change Calendar there that is closed from each first moment to the second one, and open otherwise.

@@ -14,6 +14,7 @@ use crate::{
         StackSetName,
     },
     sim::{
+        baseline::OwnBaseline,
         bucket::Bucket,
         operation::{Operation, Work},
         pace::Assumptions,
@@ -33,7 +34,7 @@ pub(super) struct World {
     pub(super) organization: Organization,
     pub(super) regions: BTreeMap<Region, RegionStatus>,
     pub(super) aws_baselines: BTreeMap<OperatingSystem, BaselineSeen>,
-    pub(super) own_baselines: Vec<BaselineSeen>,
+    pub(super) own_baselines: Vec<OwnBaseline>,
     /// When each Change Calendar is closed.
     pub(super) calendars: BTreeMap<CalendarArn, Vec<(Timestamp, Timestamp)>>,
     pub(super) trusted_access: TrustedAccess,
@@ -80,7 +81,7 @@ impl World {
             organization,
             regions,
             aws_baselines,
-            own_baselines,
+            own_baselines: own_baselines.into_iter().map(OwnBaseline::recorded).collect(),
             calendars: BTreeMap::new(),
             trusted_access: TrustedAccess::Enabled,
             now: Duration::ZERO,
