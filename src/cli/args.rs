@@ -83,6 +83,13 @@ pub(super) enum Command {
     Rehearse(RehearseArgs),
     /// Print the least IAM policy for whoever runs orgpatch.
     IamPolicy(IamPolicyArgs),
+    /// Print the JSON Schema of the policy file, for editors.
+    ///
+    /// Write it beside your policies, with `orgpatch schema > orgpatch.schema.json`, and begin each of them with
+    /// `# yaml-language-server: $schema=orgpatch.schema.json`. Editors that have the YAML language server then
+    /// complete keys and values, say what they mean, and mark what is wrong while you write. `orgpatch validate`
+    /// sees more: what depends on other keys, and on the day.
+    Schema,
 }
 
 #[derive(Debug, Args)]

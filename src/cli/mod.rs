@@ -16,6 +16,7 @@ mod next_runs;
 mod plan;
 mod rehearse;
 mod render;
+mod schema;
 mod signals;
 mod snapshot;
 mod status;
@@ -60,6 +61,7 @@ pub async fn run(
         Command::Render(args) => Box::pin(render::run(args, &world, &terminal)).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &world, &terminal)).await,
         Command::IamPolicy(args) => Ok(iam_policy::run(args, &arguments.aws, &terminal)),
+        Command::Schema => Ok(schema::run(&terminal)),
         Command::Rehearse(args) => {
             Box::pin(rehearse::run(args, arguments.aws.max_rate, &terminal)).await
         }

@@ -3,6 +3,7 @@
 use crate::{
     cli::{
         args::ValidateArgs,
+        clock,
         failure::{Exit, Failure},
         terminal::Terminal,
         world::{self, World},
@@ -19,6 +20,12 @@ pub(super) async fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
+    let warnings =
+        policy.on(clock::today()).map_err(|problems| Failure::policy(Exit::Usage, &problems))?;
+    let warned = policy.warned(&warnings);
+    if !warned.is_empty() {
+        terminal.say(&format!("{warned}\n"));
+    }
     let mut asked = String::new();
     if args.online {
         let aws = world.connect(Some(&policy.home_region.value), terminal).await?;

@@ -7,14 +7,17 @@
 //! says when all that will run, without an organization. Whatever is wrong with a file is a
 //! [`Problems`], with line and column.
 
+mod approve;
 mod baselines;
 mod calendars;
 mod check;
 mod clocks;
 mod compile;
 mod cover;
+mod dates;
 mod deployment;
 mod error;
+mod exceptions;
 mod file;
 mod fields;
 mod identity;
@@ -33,15 +36,17 @@ mod rules;
 mod runs;
 mod schedule;
 mod schedule_aws;
+mod schema;
 mod targets;
 mod values;
 mod zones;
 
 pub use check::parse;
-pub use error::{Place, Problem, Problems};
+pub use error::{Place, Problem, Problems, Severity, Warned};
 pub use identity::{RingHome, Surroundings, ring_homes};
 pub use next_runs::next_runs;
 pub use removal::{AccessLogs, Additions, removal};
 pub use resolve::resolve;
 pub use rules::*;
+pub use schema::schema;
 pub use values::*;

@@ -15,5 +15,6 @@ mod rates;
 mod readme;
 mod rehearsal;
 mod scale;
+mod schema;
 mod stories;
 mod wire;
