@@ -73,7 +73,10 @@ fn seen(answer: &GetCalendarStateOutput) -> Result<CalendarState, CloudError> {
     };
     let until = answer.next_transition_time().filter(|text| !text.is_empty()).map(|text| {
         text.parse::<Timestamp>().map_err(|_| {
-            unreadable(CALL, format!("the answer's NextTransitionTime is `{text}`, which is no time"))
+            unreadable(
+                CALL,
+                format!("the answer's NextTransitionTime is `{text}`, which is no time"),
+            )
         })
     });
     Ok(CalendarState { open, until: until.transpose()? })
@@ -104,7 +107,10 @@ mod tests {
             Ok(CalendarState { open: false, until: at("2026-12-24T00:00:00Z") })
         );
         assert_eq!(seen(&answer("OPEN", None)), Ok(CalendarState { open: true, until: None }));
-        assert_eq!(seen(&answer("CLOSED", Some(""))), Ok(CalendarState { open: false, until: None }));
+        assert_eq!(
+            seen(&answer("CLOSED", Some(""))),
+            Ok(CalendarState { open: false, until: None })
+        );
     }
 
     #[test]

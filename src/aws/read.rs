@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use crate::{
     aws::Aws,
     cloud::{
-        CalendarState, Caller, CloudError, CloudRead, ListedAccount, ListedUnit, Object, OrganizationFacts, Page,
-        StackSetDescription, TrustedAccess,
+        CalendarState, Caller, CloudError, CloudRead, ListedAccount, ListedUnit, Object,
+        OrganizationFacts, Page, StackSetDescription, TrustedAccess,
     },
     ids::{
-        AccountId, BaselineId, BaselineName, BucketName, CalendarArn, CallAs, OperatingSystem, OuId,
-        Region, StackName, StackSetName,
+        AccountId, BaselineId, BaselineName, BucketName, CalendarArn, CallAs, OperatingSystem,
+        OuId, Region, StackName, StackSetName,
     },
     state::{
         BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty, RegionStatus,

@@ -156,10 +156,7 @@ impl Quota {
 
     /// Whether AWS publishes its rate; the others are assumed.
     pub fn is_published(self) -> bool {
-        !matches!(
-            self,
-            Self::CloudFormation | Self::Baselines | Self::Calendars | Self::Identity
-        )
+        !matches!(self, Self::CloudFormation | Self::Baselines | Self::Calendars | Self::Identity)
     }
 
     /// Whether each Region has a bucket of its own.

@@ -8,8 +8,7 @@ use crate::{
     cloud::CloudError,
     ids::{
         AccountId, BaselineId, BaselineName, BucketName, CalendarArn, CallAs, OperatingSystem,
-        OrganizationId,
-        OuId, Region, StackName, StackSetName,
+        OrganizationId, OuId, Region, StackName, StackSetName,
     },
     state::{
         AccountState, BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty,

@@ -42,9 +42,10 @@ pub async fn ask_calendars(cloud: &impl CloudRead, rings: &mut [RingRuns]) {
             continue;
         };
         for run in runs {
-            let said = region.calendars.iter().filter_map(|calendar| {
-                Some((calendar, answers.get(calendar)?.get(&run.at)?))
-            });
+            let said = region
+                .calendars
+                .iter()
+                .filter_map(|calendar| Some((calendar, answers.get(calendar)?.get(&run.at)?)));
             run.gate = gate(said);
         }
     }

@@ -86,7 +86,9 @@ fn unfit(calendar: &At<CalendarArn>, schedule: &Schedule, rings: &[&RingWish]) -
             place,
             format!("the calendar is in {region}, which is not among {place_of_regions}"),
         )
-        .help("A calendar holds back the installations of its own Region: make one in each Region."),
+        .help(
+            "A calendar holds back the installations of its own Region: make one in each Region.",
+        ),
     )
 }
 

@@ -275,7 +275,8 @@ mod tests {
 
         let found = unsayable(&schedule, &regions, "2026-11-22".parse().unwrap());
 
-        let lines: Vec<u64> = found.iter().map(|problem| problem.place.as_ref().unwrap().line).collect();
+        let lines: Vec<u64> =
+            found.iter().map(|problem| problem.place.as_ref().unwrap().line).collect();
         // Tokyo can say neither, London not the first, New York both.
         assert_eq!(lines, [3, 3, 4]);
     }

@@ -8,9 +8,7 @@ use jiff::{
 
 use crate::{
     ids::Region,
-    state::{
-        CalendarGate, NextRuns, RegionRuns, RingRuns, Run, RunTimes, ScheduledRuns,
-    },
+    state::{CalendarGate, NextRuns, RegionRuns, RingRuns, Run, RunTimes, ScheduledRuns},
 };
 
 use super::{
@@ -107,12 +105,8 @@ fn scheduled(
         compile(&when.value, timezone, region, span.today).map_err(|unsaid| unsaid.at(when))?;
     let (_, meant) = zones::zone(timezone, region);
     let (shown_name, shown) = zones::shown(timezone, region);
-    let times = match runs::runs(
-        &compiled.expression,
-        compiled.offset_days,
-        span.from,
-        span.until,
-    ) {
+    let times = match runs::runs(&compiled.expression, compiled.offset_days, span.from, span.until)
+    {
         Runs::Rate => RunTimes::Rate,
         Runs::At(moments) => {
             let compiled_at = offset(&meant, span.today);
@@ -130,13 +124,7 @@ fn scheduled(
 }
 
 /// One run of a schedule that was compiled at an offset.
-fn run(
-    when: &When,
-    at: Timestamp,
-    meant: &TimeZone,
-    compiled_at: i64,
-    shown: &TimeZone,
-) -> Run {
+fn run(when: &When, at: Timestamp, meant: &TimeZone, compiled_at: i64, shown: &TimeZone) -> Run {
     let now = i64::from(meant.to_offset(at).seconds());
     let patch_tuesday = match when {
         // The day that is meant, also where the local clock shows another one by now.

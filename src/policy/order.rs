@@ -28,10 +28,11 @@ const PUBLISHED: (Time, &str) = (Time::constant(10, 0, 0, 0), "America/Los_Angel
 /// Installations in the next twelve months that come too early.
 pub(super) fn order_warnings(policy: &Policy, today: Date) -> Vec<String> {
     let installing = policy.rings.iter().filter(|ring| ring.schedule.install.is_some());
-    let several = installing.clone().count() > 1;
-    // Most policies have one ring, and nothing to find here.
+    // Most policies have nothing to find here: one ring, or an installation every week in each.
+    let may_overtake =
+        installing.clone().count() > 1 && installing.clone().any(may_pause_for_weeks);
     let rings: Vec<(&RingWish, Installs<'_>)> = installing
-        .filter(|ring| several || counts_from_patch_tuesday(ring).is_some())
+        .filter(|ring| may_overtake || counts_from_patch_tuesday(ring).is_some())
         .filter_map(|ring| Some((ring, installs(ring, today)?)))
         .collect();
     let mut warnings = Vec::new();
@@ -42,6 +43,12 @@ pub(super) fn order_warnings(policy: &Policy, today: Date) -> Vec<String> {
     }
     warnings.extend(rings.iter().filter_map(|(ring, installs)| unpublished(ring, installs)));
     warnings
+}
+
+/// Whether a ring may let more than a week go by between installations.
+fn may_pause_for_weeks(ring: &RingWish) -> bool {
+    let install = ring.schedule.install.as_ref().map(|install| &install.value);
+    matches!(install, Some(When::Monthly(..) | When::Cron(_)))
 }
 
 /// When a ring installs, Region by Region.

@@ -83,7 +83,8 @@ fn falls_on(when: &When, date: Date) -> bool {
 fn is_day(day: Monthly, date: Date) -> bool {
     match day {
         Monthly::Nth(weekday, number) => {
-            date.weekday() == weekday && (date.day() - 1) / 7 + 1 == i8::try_from(number).unwrap_or(0)
+            date.weekday() == weekday
+                && (date.day() - 1) / 7 + 1 == i8::try_from(number).unwrap_or(0)
         }
         Monthly::Last(weekday) => {
             date.weekday() == weekday && date.day() + 7 > date.days_in_month()
@@ -218,9 +219,13 @@ mod tests {
     #[test]
     fn state_manager_runs_when_it_is_meant_for_thirty_years() {
         for zone in ["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe"] {
-            for form in
-                ["mon 02:00", "every 4h", "sun#2 01:00", "last-sat 23:30", "patch-tuesday+13d 00:15"]
-            {
+            for form in [
+                "mon 02:00",
+                "every 4h",
+                "sun#2 01:00",
+                "last-sat 23:30",
+                "patch-tuesday+13d 00:15",
+            ] {
                 assert_eq!(hold(form, zone, 30), 0, "{form} in {zone}");
             }
         }
@@ -228,7 +233,8 @@ mod tests {
 
     #[test]
     fn state_manager_runs_when_it_is_meant_in_every_zone_and_form() {
-        let of_regions = regions::known().map(|name| regions::zone(&name.parse().unwrap()).unwrap());
+        let of_regions =
+            regions::known().map(|name| regions::zone(&name.parse().unwrap()).unwrap());
         let zones: BTreeSet<&str> = of_regions.chain(ODD).collect();
         let mut refused: BTreeSet<&str> = BTreeSet::new();
         for zone in zones {
@@ -284,12 +290,8 @@ mod tests {
 
     #[test]
     fn a_span_has_its_first_moment_and_not_its_last() {
-        let runs = runs(
-            "cron(0 1 * * ? *)",
-            0,
-            at("2026-12-01T01:00:00Z"),
-            at("2026-12-03T01:00:00Z"),
-        );
+        let runs =
+            runs("cron(0 1 * * ? *)", 0, at("2026-12-01T01:00:00Z"), at("2026-12-03T01:00:00Z"));
 
         assert_eq!(told(&runs), ["2026-12-01T01:00:00Z", "2026-12-02T01:00:00Z"]);
     }
@@ -306,19 +308,19 @@ mod tests {
     fn what_is_meant_keeps_to_the_local_clock() {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let meant = |form| {
-            told(&meant(
-                &read(form),
-                &zone,
-                at("2027-03-27T12:00:00Z"),
-                at("2027-03-29T12:00:00Z"),
-            ))
+            told(&meant(&read(form), &zone, at("2027-03-27T12:00:00Z"), at("2027-03-29T12:00:00Z")))
         };
         assert_eq!(meant("daily 01:00"), ["2027-03-28T00:00:00Z", "2027-03-28T23:00:00Z"]);
         // 02:30 does not exist on the day on which clocks are put forward.
         assert_eq!(meant("daily 02:30"), ["2027-03-28T01:30:00Z", "2027-03-29T00:30:00Z"]);
         assert_eq!(
             meant("every 12h"),
-            ["2027-03-27T23:00:00Z", "2027-03-28T10:00:00Z", "2027-03-28T22:00:00Z", "2027-03-29T10:00:00Z"]
+            [
+                "2027-03-27T23:00:00Z",
+                "2027-03-28T10:00:00Z",
+                "2027-03-28T22:00:00Z",
+                "2027-03-29T10:00:00Z"
+            ]
         );
         assert_eq!(meant("last-sun 12:00"), ["2027-03-28T10:00:00Z"]);
     }

@@ -67,11 +67,7 @@ pub(super) fn read(
 }
 
 /// Reads when patches are installed; none where that is never.
-fn install(
-    node: &Node,
-    path: &str,
-    problems: &mut Vec<Problem>,
-) -> Result<Option<At<When>>, ()> {
+fn install(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Result<Option<At<When>>, ()> {
     if matches!(&node.value, Value::Text(text) if text.trim().eq_ignore_ascii_case(NEVER)) {
         return Ok(None);
     }
@@ -173,13 +169,10 @@ fn every(text: &str, place: &Place, path: &str) -> Result<u16, Problem> {
     let words: Vec<String> = INTERVALS.iter().map(|(word, _)| format!("`every {word}`")).collect();
     let known = format!("Write one of {}", words.join(", "));
     let whole = format!("every {text}");
-    let problem = Problem::at(
-        place,
-        format!("`{path}`: State Manager can't keep to `{}`", whole.trim_end()),
-    );
-    let in_hours = |unit: &str, each: u32| {
-        text.strip_suffix(unit)?.parse::<u32>().ok()?.checked_mul(each)
-    };
+    let problem =
+        Problem::at(place, format!("`{path}`: State Manager can't keep to `{}`", whole.trim_end()));
+    let in_hours =
+        |unit: &str, each: u32| text.strip_suffix(unit)?.parse::<u32>().ok()?.checked_mul(each);
     // A rate is less than 31 days.
     Err(match in_hours("h", 1).or_else(|| in_hours("d", 24)) {
         Some(24) => problem.help("Write `daily 01:00`, with the time of day."),

@@ -164,7 +164,9 @@ fn fit_map(map: &ZonesByRegion, regions: &BTreeSet<&Region>, problems: &mut Vec<
                 &map.place,
                 format!("`timezone` has no zone for {}, and no `default`", listed(missing)),
             )
-            .help("Add `default: region` (each Region's own zone), or name the zone of each Region."),
+            .help(
+                "Add `default: region` (each Region's own zone), or name the zone of each Region.",
+            ),
         );
     }
 }

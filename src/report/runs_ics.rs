@@ -24,7 +24,8 @@ pub fn next_runs_ics(runs: &NextRuns) -> String {
             let whats = [("scan", Some(&region.scan)), ("install", region.install.as_ref())];
             for (what, scheduled) in whats {
                 let Some(scheduled) = scheduled else { continue };
-                let names = [runs.policy.as_str(), ring.ring.as_str(), region.region.as_str(), what];
+                let names =
+                    [runs.policy.as_str(), ring.ring.as_str(), region.region.as_str(), what];
                 for run in scheduled.runs() {
                     event(&mut text, names, scheduled, run, runs.from);
                 }

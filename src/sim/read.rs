@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use crate::{
     cloud::{
-        CalendarState, Call, Caller, CloudError, CloudErrorKind, CloudRead, FeatureSet, ListedAccount, ListedUnit, Object,
-        OrganizationFacts, Page, StackSetDescription, TrustedAccess,
+        CalendarState, Call, Caller, CloudError, CloudErrorKind, CloudRead, FeatureSet,
+        ListedAccount, ListedUnit, Object, OrganizationFacts, Page, StackSetDescription,
+        TrustedAccess,
     },
     ids::{
         AccountId, Arn as _, BaselineId, BaselineName, BucketName, CalendarArn, CallAs,

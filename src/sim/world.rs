@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use crate::{
     cloud::TrustedAccess,
     ids::{
-        AccountId, BucketName, CalendarArn, CallAs, OperatingSystem, OperationId, Region, StackName,
-        StackSetName,
+        AccountId, BucketName, CalendarArn, CallAs, OperatingSystem, OperationId, Region,
+        StackName, StackSetName,
     },
     sim::{
         baseline::OwnBaseline,

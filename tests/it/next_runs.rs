@@ -47,7 +47,8 @@ const CALENDAR: &str = "arn:aws:ssm:ap-northeast-1:111122223333:document/holiday
 const NOW: &str = "2027-03-01T09:00:00Z";
 
 fn next(text: &str) -> NextRuns {
-    policy::next_runs(&policy(text), parsed(NOW), 60).unwrap_or_else(|problems| panic!("{problems}"))
+    policy::next_runs(&policy(text), parsed(NOW), 60)
+        .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 fn words(runs: &NextRuns, detail: Detail) -> String {
@@ -84,18 +85,26 @@ fn the_next_runs_read_well() {
     assert_reads("next_runs", &words(&runs, Detail::Folded));
     let all = words(&runs, Detail::Everything);
     assert!(!all.contains(" more"), "{all}");
-    let lines = all.lines().filter(|line| line.starts_with("    ") && line.contains(" UTC ")).count();
+    let lines =
+        all.lines().filter(|line| line.starts_with("    ") && line.contains(" UTC ")).count();
     // No two Regions of a ring are alike: those in Japan differ by the calendar.
     assert_eq!(lines, runs.runs().count());
 }
 
 #[test]
 fn regions_that_run_at_the_same_times_are_told_together() {
-    let runs = next(&edited(POLICY, "  calendars: [arn:aws:ssm:ap-northeast-1:111122223333:document/holidays]\n", ""));
+    let runs = next(&edited(
+        POLICY,
+        "  calendars: [arn:aws:ssm:ap-northeast-1:111122223333:document/holidays]\n",
+        "",
+    ));
 
     let text = words(&runs, Detail::Folded);
 
-    assert!(text.contains("  scan     ap-northeast-1, ap-northeast-3  every 4h Asia/Tokyo"), "{text}");
+    assert!(
+        text.contains("  scan     ap-northeast-1, ap-northeast-3  every 4h Asia/Tokyo"),
+        "{text}"
+    );
     assert!(!text.contains("--online"), "{text}");
 }
 
@@ -118,11 +127,8 @@ fn runs_after_a_change_of_clocks_are_marked() {
     let staging = installs(&runs, "staging", "us-east-1");
     let shifts: Vec<i64> = staging.runs().iter().map(|run| run.shift.0).collect();
     assert_eq!(shifts, [3_600, 3_600]);
-    let tuesdays: Vec<String> = staging
-        .runs()
-        .iter()
-        .map(|run| run.patch_tuesday.unwrap().to_string())
-        .collect();
+    let tuesdays: Vec<String> =
+        staging.runs().iter().map(|run| run.patch_tuesday.unwrap().to_string()).collect();
     assert_eq!(tuesdays, ["2027-03-09", "2027-04-13"]);
 }
 
@@ -228,7 +234,8 @@ fn a_calendar_is_not_asked_again_before_it_changes() {
 
     assert_eq!(aws.calls()[&Call::GetCalendarState], 3);
     let scheduled = installs(&runs, "staging", "ap-northeast-1");
-    let held = gates(scheduled).iter().filter(|gate| matches!(gate, CalendarGate::Closed { .. })).count();
+    let held =
+        gates(scheduled).iter().filter(|gate| matches!(gate, CalendarGate::Closed { .. })).count();
     assert_eq!((scheduled.runs().len(), held), (60, 21));
 }
 
@@ -271,8 +278,12 @@ fn a_calendar_is_for_its_own_region_only() {
     let calendar: CalendarArn = parsed(CALENDAR);
     let runs = next(POLICY);
 
-    let asked: Vec<&CalendarArn> =
-        runs.rings.iter().flat_map(|ring| &ring.regions).flat_map(|region| &region.calendars).collect();
+    let asked: Vec<&CalendarArn> = runs
+        .rings
+        .iter()
+        .flat_map(|ring| &ring.regions)
+        .flat_map(|region| &region.calendars)
+        .collect();
 
     assert_eq!(asked, [&calendar]);
 }
