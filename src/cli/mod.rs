@@ -17,6 +17,7 @@ mod plan;
 mod rehearse;
 mod render;
 mod schema;
+mod selection;
 mod signals;
 mod snapshot;
 mod status;
@@ -53,15 +54,12 @@ pub async fn run(
         Command::Apply(args) => Box::pin(apply::run(args, &world, &terminal)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, &world, &terminal)).await,
         Command::Status(args) => Box::pin(status::run(args, &world, &terminal)).await,
-        Command::NextRuns(args) => {
-            let region = arguments.aws.region.as_ref();
-            Box::pin(next_runs::run(args, region, &world, &terminal)).await
-        }
+        Command::NextRuns(args) => Box::pin(next_runs::run(args, &world, &terminal)).await,
         Command::History(args) => Box::pin(history::run(args, &world, &terminal)).await,
         Command::Render(args) => Box::pin(render::run(args, &world, &terminal)).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &world, &terminal)).await,
-        Command::IamPolicy(args) => Ok(iam_policy::run(args, &arguments.aws, &terminal)),
         Command::Schema => Ok(schema::run(&terminal)),
+        Command::IamPolicy(args) => Ok(iam_policy::run(args, &terminal)),
         Command::Rehearse(args) => {
             Box::pin(rehearse::run(args, arguments.aws.max_rate, &terminal)).await
         }

@@ -1,6 +1,8 @@
 //! `next-runs`: when each ring will scan and install. It asks AWS about calendars where that is wished, and
 //! nothing else.
 
+use std::collections::BTreeSet;
+
 use crate::{
     cli::{
         args::{NextRunsArgs, RunsOutput},
@@ -10,7 +12,7 @@ use crate::{
         world::{self, World},
     },
     discover,
-    ids::Region,
+    ids::{Region, RingName},
     policy,
     report::{Detail, next_runs_ics, next_runs_json, next_runs_text},
     state::{CalendarGate, NextRuns, RunTimes},
@@ -18,15 +20,13 @@ use crate::{
 
 pub(super) async fn run(
     args: &NextRunsArgs,
-    region: Option<&Region>,
     world: &World,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
     let mut runs = policy::next_runs(&policy, clock::timestamp(), args.days)
         .map_err(|problems| Failure::policy(Exit::Usage, &problems))?;
-    only_ring(args, &mut runs)?;
-    only_region(region, &mut runs)?;
+    keep_to(args, &mut runs)?;
     if args.online {
         let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
         discover::ask_calendars(&aws, &mut runs.rings).await;
@@ -47,35 +47,37 @@ pub(super) async fn run(
     Ok(if runs.runs().all(|run| is_known(&run.gate)) { Exit::Done } else { Exit::Failed })
 }
 
-fn only_ring(args: &NextRunsArgs, runs: &mut NextRuns) -> Result<(), Failure> {
-    let Some(wanted) = &args.ring else { return Ok(()) };
-    let names: Vec<String> = runs.rings.iter().map(|ring| ring.ring.to_string()).collect();
-    runs.rings.retain(|ring| ring.ring == *wanted);
-    if runs.rings.is_empty() {
-        return Err(unknown("ring", wanted.as_str(), &names));
+/// Keeps to rings and Regions, where some are named.
+fn keep_to(args: &NextRunsArgs, runs: &mut NextRuns) -> Result<(), Failure> {
+    let rings: Vec<&RingName> = runs.rings.iter().map(|ring| &ring.ring).collect();
+    if let Some(strange) = args.ring.iter().find(|wanted| !rings.contains(wanted)) {
+        return Err(unknown("ring", strange.as_str(), rings.iter().map(|ring| ring.as_str())));
+    }
+    if !args.ring.is_empty() {
+        runs.rings.retain(|ring| args.ring.contains(&ring.ring));
+    }
+    let regions: BTreeSet<&Region> =
+        runs.rings.iter().flat_map(|ring| &ring.regions).map(|runs| &runs.region).collect();
+    if let Some(strange) = args.region.iter().find(|wanted| !regions.contains(wanted)) {
+        return Err(unknown(
+            "Region",
+            strange.as_str(),
+            regions.iter().map(|region| region.as_str()),
+        ));
+    }
+    if !args.region.is_empty() {
+        for ring in &mut runs.rings {
+            ring.regions.retain(|runs| args.region.contains(&runs.region));
+        }
+        runs.rings.retain(|ring| !ring.regions.is_empty());
     }
     Ok(())
 }
 
-fn only_region(wanted: Option<&Region>, runs: &mut NextRuns) -> Result<(), Failure> {
-    let Some(wanted) = wanted else { return Ok(()) };
-    let regions = runs.rings.iter().flat_map(|ring| &ring.regions);
-    let mut names: Vec<String> = regions.map(|runs| runs.region.to_string()).collect();
-    names.sort_unstable();
-    names.dedup();
-    for ring in &mut runs.rings {
-        ring.regions.retain(|runs| runs.region == *wanted);
-    }
-    runs.rings.retain(|ring| !ring.regions.is_empty());
-    if runs.rings.is_empty() {
-        return Err(unknown("Region", wanted.as_str(), &names));
-    }
-    Ok(())
-}
-
-fn unknown(what: &str, wanted: &str, names: &[String]) -> Failure {
-    Failure::new(Exit::Usage, format!("the policy has no {what} `{wanted}`"))
-        .help(format!("It has {}.", names.join(", ")))
+fn unknown<'a>(what: &str, wanted: &str, names: impl Iterator<Item = &'a str>) -> Failure {
+    let names: Vec<&str> = names.collect();
+    Failure::new(Exit::Usage, format!("there is no {what} `{wanted}` here"))
+        .help(format!("There is {}.", names.join(", ")))
 }
 
 /// A calendar has no place for what has no time.

@@ -4,14 +4,18 @@
 //! [`cli`](crate::cli) strips where nobody would see them. JSON output has a `format_version`.
 
 mod history;
+mod markdown;
 mod next_runs;
+mod ou_rows;
 mod outcome;
 mod plan_json;
+mod plan_markdown;
 mod plan_text;
 mod progress;
 mod rehearsal;
 mod runs_ics;
 mod status;
+mod step_marks;
 mod step_words;
 mod style;
 
@@ -19,6 +23,7 @@ pub use history::{history_json, history_text, lock_news};
 pub use next_runs::{next_runs_json, next_runs_text};
 pub use outcome::outcome_text;
 pub use plan_json::plan_json;
+pub use plan_markdown::plan_markdown;
 pub use plan_text::{Detail, plan_text};
 pub use progress::{Progress, event_json, said_json};
 pub use rehearsal::{fault_words, rehearsal_json, rehearsal_text};

@@ -10,6 +10,8 @@ mod convergence;
 mod exclusion;
 mod fake_http;
 mod lock;
+mod markdown;
+mod narrowing;
 mod next_runs;
 mod rates;
 mod readme;

@@ -25,6 +25,7 @@ use super::{
 
 pub(super) use patch_names::{Listed, fits};
 pub(super) use rules::{MOST_PATCHES, patch_problem};
+pub(super) use vocabulary::{FilterKey, products};
 pub(super) use wanted::wanted;
 
 const INSTEAD: &str = "Write `aws` for AWS's default, the ID, ARN or name of a baseline in the home Region, or a list of rules.";

@@ -7,7 +7,7 @@ use crate::ids::OperatingSystem;
 
 /// A key by which patches are filtered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FilterKey {
+pub(in crate::policy) enum FilterKey {
     /// Windows itself, or Microsoft's applications.
     PatchSet,
     /// For example `WindowsServer2022`.
@@ -32,7 +32,7 @@ use FilterKey::{
 
 impl FilterKey {
     /// All that rules can have, in the order of AWS's enumeration.
-    pub(super) const ALL: [Self; 8] = [
+    pub(in crate::policy) const ALL: [Self; 8] = [
         PatchSet,
         Product,
         ProductFamily,
@@ -44,7 +44,7 @@ impl FilterKey {
     ];
 
     /// As a policy file spells it.
-    pub(super) fn key(self) -> &'static str {
+    pub(in crate::policy) fn key(self) -> &'static str {
         match self {
             PatchSet => "patch_set",
             Product => "product",
@@ -58,7 +58,7 @@ impl FilterKey {
     }
 
     /// As the API spells it.
-    pub(super) fn aws_name(self) -> &'static str {
+    pub(in crate::policy) fn aws_name(self) -> &'static str {
         match self {
             PatchSet => "PATCH_SET",
             Product => "PRODUCT",
@@ -72,7 +72,7 @@ impl FilterKey {
     }
 
     /// The keys that an operating system has.
-    pub(super) fn of(system: OperatingSystem) -> &'static [Self] {
+    pub(in crate::policy) fn of(system: OperatingSystem) -> &'static [Self] {
         match system {
             OperatingSystem::Windows => {
                 &[PatchSet, Product, ProductFamily, Classification, MsrcSeverity]
@@ -95,19 +95,19 @@ impl FilterKey {
     }
 
     /// The key that says on an operating system what this one says on others, if any does.
-    pub(super) fn counterpart(self, system: OperatingSystem) -> Option<Self> {
+    pub(in crate::policy) fn counterpart(self, system: OperatingSystem) -> Option<Self> {
         const HOW_BAD: [FilterKey; 3] = [MsrcSeverity, Priority, Severity];
         let counterpart = || Self::of(system).iter().find(|key| HOW_BAD.contains(*key)).copied();
         HOW_BAD.contains(&self).then(counterpart).flatten()
     }
 
     /// Whether `*` stands for every value.
-    pub(super) fn takes_all(self) -> bool {
+    pub(in crate::policy) fn takes_all(self) -> bool {
         matches!(self, Product | ProductFamily | Classification | Severity)
     }
 
     /// The values that are known; none where the key is open, or the list was never published.
-    pub(super) fn known(self, system: OperatingSystem) -> &'static [&'static str] {
+    pub(in crate::policy) fn known(self, system: OperatingSystem) -> &'static [&'static str] {
         use OperatingSystem::{Macos, OracleLinux, Suse, Windows};
         match (self, system) {
             (Classification, Windows) => &[
@@ -141,7 +141,7 @@ impl FilterKey {
     }
 
     /// Whether any operating system has this value.
-    pub(super) fn is_known_elsewhere(self, value: &str) -> bool {
+    pub(in crate::policy) fn is_known_elsewhere(self, value: &str) -> bool {
         OperatingSystem::ALL
             .into_iter()
             .filter(|system| Self::of(*system).contains(&self))
@@ -150,7 +150,7 @@ impl FilterKey {
 }
 
 /// How the products of an operating system begin, and one of them.
-pub(super) fn products(system: OperatingSystem) -> (&'static str, &'static str) {
+pub(in crate::policy) fn products(system: OperatingSystem) -> (&'static str, &'static str) {
     match system {
         OperatingSystem::AlmaLinux => ("AlmaLinux", "AlmaLinux9.2"),
         OperatingSystem::AmazonLinux => ("AmazonLinux201", "AmazonLinux2018.03"),
@@ -173,7 +173,7 @@ pub(super) fn products(system: OperatingSystem) -> (&'static str, &'static str) 
 }
 
 /// Whether a product begins as those of an operating system do.
-pub(super) fn is_product(system: OperatingSystem, product: &str) -> bool {
+pub(in crate::policy) fn is_product(system: OperatingSystem, product: &str) -> bool {
     let (beginning, _) = products(system);
     match product.strip_prefix(beginning) {
         // `AmazonLinux2023` is not one of `AmazonLinux2`.
@@ -189,7 +189,7 @@ pub(super) fn is_product(system: OperatingSystem, product: &str) -> bool {
 ///
 /// Nearer than the nearest of other words: a value that AWS has and this list has not must not be taken
 /// for a misspelled one.
-pub(super) fn nearly<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(in crate::policy) fn nearly<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
     let wrong = plain(wrong);
     known
         .iter()
