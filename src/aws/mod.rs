@@ -12,6 +12,7 @@ mod account;
 mod answer;
 mod baseline_changes;
 mod baselines;
+mod calendars;
 mod cloudformation;
 mod credentials;
 mod error;
@@ -49,6 +50,7 @@ pub struct Aws {
     stack_sets: stack_sets::StackSets,
     stacks: stacks::Stacks,
     baselines: baselines::Baselines,
+    calendars: calendars::Calendars,
     objects: objects::Objects,
     members: member::Members,
 }
@@ -86,6 +88,7 @@ impl Aws {
             stack_sets: stack_sets::StackSets::new(&home, home_region.clone(), paced()),
             stacks: stacks::Stacks::new(home.clone(), home_region.clone(), paced()),
             baselines: baselines::Baselines::new(&home, home_region.clone(), paced()),
+            calendars: calendars::Calendars::new(home.clone(), home_region.clone(), paced()),
             objects: objects::Objects::new(&home, home_region.clone(), s3_path_style, paced()),
             members: member::Members::new(home, paced(), max_rate),
             home_region,

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::{
     aws::Aws,
     cloud::{
-        Caller, CloudError, CloudRead, ListedAccount, ListedUnit, Object, OrganizationFacts, Page,
-        StackSetDescription, TrustedAccess,
+        CalendarState, Caller, CloudError, CloudRead, ListedAccount, ListedUnit, Object,
+        OrganizationFacts, Page, StackSetDescription, TrustedAccess,
     },
     ids::{
-        AccountId, BaselineId, BaselineName, BucketName, CallAs, OperatingSystem, OuId, Region,
-        RoleName, StackName, StackSetName,
+        AccountId, BaselineId, BaselineName, BucketName, CalendarArn, CallAs, OperatingSystem,
+        OuId, Region, RoleName, StackName, StackSetName,
     },
     state::{
         BaselineSeen, ForeignPatching, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty,
@@ -145,6 +147,14 @@ impl CloudRead for Aws {
 
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError> {
         self.baselines.get(id).await
+    }
+
+    async fn calendar_state(
+        &self,
+        calendar: &CalendarArn,
+        at: Timestamp,
+    ) -> Result<CalendarState, CloudError> {
+        self.calendars.state(calendar, at).await
     }
 
     async fn object(&self, bucket: &BucketName, key: &str) -> Result<Option<Object>, CloudError> {

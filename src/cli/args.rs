@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     cli::selection::SelectionArgs,
     cloud::MaxRate,
-    ids::{PolicyName, Region, RoleName},
+    ids::{PolicyName, Region, RingName, RoleName},
     rehearsal::FaultKind,
     report::Detail,
     sim::{Assumptions, Span},
@@ -71,6 +71,8 @@ pub(super) enum Command {
     Destroy(DestroyArgs),
     /// Show how a policy stands: accounts × Regions current, outdated, failed, missing.
     Status(StatusArgs),
+    /// Show when each ring will scan and install, in UTC and local time: no credentials, no network.
+    NextRuns(NextRunsArgs),
     /// Show who applied a policy when, and what came of it.
     History(HistoryArgs),
     /// Write the templates and parameters as they would be sent.
@@ -280,6 +282,48 @@ pub(super) struct StatusArgs {
     pub(super) output: Output,
 }
 
+/// The form of the next runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RunsOutput {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For calendars: iCalendar, an event for each run.
+    Ics,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NextRunsArgs {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    pub(super) policy: PathBuf,
+
+    /// How many days to look ahead, at most 366.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub(super) days: u16,
+
+    /// The form of the result.
+    #[arg(short, long, value_enum, default_value_t = RunsOutput::Text)]
+    pub(super) output: RunsOutput,
+
+    /// Keep to these rings, with commas between.
+    #[arg(long, value_name = "RING", value_delimiter = ',')]
+    pub(super) ring: Vec<RingName>,
+
+    /// Keep to these Regions.
+    #[arg(long, value_name = "REGION", value_delimiter = ',')]
+    pub(super) region: Vec<Region>,
+
+    /// Show every run, and not the next three of each schedule. JSON and iCalendar always have all.
+    #[arg(long)]
+    pub(super) all: bool,
+
+    /// Ask each Change Calendar whether it is open then, and mark the installations that it holds back.
+    #[arg(long)]
+    pub(super) online: bool,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
     /// The policy file.
@@ -388,7 +432,7 @@ impl From<FaultArg> for FaultKind {
 /// Who runs orgpatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum RunnerArg {
-    /// Whoever runs `plan`, `status`, `render` and `snapshot`.
+    /// Whoever runs `plan`, `status`, `render`, `snapshot` and `next-runs --online`.
     Plan,
     /// Whoever runs `apply` and `destroy` too.
     Operator,

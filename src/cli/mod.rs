@@ -13,6 +13,7 @@ mod failure;
 mod history;
 mod iam_policy;
 mod locked;
+mod next_runs;
 mod plan;
 mod policies;
 mod rehearse;
@@ -56,6 +57,7 @@ pub async fn run(
         Command::Apply(args) => Box::pin(apply::run(args, &world, &terminal)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, &world, &terminal)).await,
         Command::Status(args) => Box::pin(status::run(args, &world, &terminal)).await,
+        Command::NextRuns(args) => Box::pin(next_runs::run(args, &world, &terminal)).await,
         Command::History(args) => Box::pin(history::run(args, &world, &terminal)).await,
         Command::Render(args) => Box::pin(render::run(args, &world, &terminal)).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &world, &terminal)).await,

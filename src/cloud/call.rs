@@ -141,6 +141,7 @@ calls! {
 
     DescribePatchBaselines, "ssm:DescribePatchBaselines", ToLook, Anything;
     GetPatchBaseline, "ssm:GetPatchBaseline", ToLook, Baselines;
+    GetCalendarState, "ssm:GetCalendarState", ToLook, Anything;
     DescribePatchProperties, "ssm:DescribePatchProperties", ToLook, Anything;
     ListTagsForResource, "ssm:ListTagsForResource", ToLook, Baselines;
     // Tags are given with the first of them, and by the second.

@@ -58,6 +58,8 @@ pub enum Quota {
     CloudFormation,
     /// Systems Manager's calls for baselines in one Region.
     Baselines,
+    /// `ssm:GetCalendarState` in one Region.
+    Calendars,
     /// Reading objects.
     ReadObjects,
     /// Writing, deleting and listing objects.
@@ -74,7 +76,7 @@ pub enum Quota {
 
 impl Quota {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Accounts,
         Self::ForParent,
         Self::Roots,
@@ -82,6 +84,7 @@ impl Quota {
         Self::Regions,
         Self::CloudFormation,
         Self::Baselines,
+        Self::Calendars,
         Self::ReadObjects,
         Self::WriteObjects,
         Self::Identity,
@@ -98,6 +101,7 @@ impl Quota {
             Call::ListRoots => Self::Roots,
             Call::DescribeOrganization => Self::Organization,
             Call::ListRegions => Self::Regions,
+            Call::GetCalendarState => Self::Calendars,
             Call::DescribePatchBaselines
             | Call::GetPatchBaseline
             | Call::DescribePatchProperties
@@ -159,7 +163,11 @@ impl Quota {
             Self::Regions => of(5, 5),
             // No number is published for these. Assumed: as many as one caller makes who waits for each
             // answer a tenth of a second.
-            Self::CloudFormation | Self::Baselines | Self::Identity | Self::Windows => of(10, 20),
+            Self::CloudFormation
+            | Self::Baselines
+            | Self::Calendars
+            | Self::Identity
+            | Self::Windows => of(10, 20),
             // Systems Manager endpoints and quotas.
             Self::Associations => of(4, 4),
             Self::Association => of(2, 2),
@@ -171,7 +179,14 @@ impl Quota {
 
     /// Whether AWS publishes its rate; the others are assumed.
     pub fn is_published(self) -> bool {
-        !matches!(self, Self::CloudFormation | Self::Baselines | Self::Identity | Self::Windows)
+        !matches!(
+            self,
+            Self::CloudFormation
+                | Self::Baselines
+                | Self::Calendars
+                | Self::Identity
+                | Self::Windows
+        )
     }
 
     /// Whether each Region has a bucket of its own.
@@ -179,6 +194,7 @@ impl Quota {
         match self {
             Self::CloudFormation
             | Self::Baselines
+            | Self::Calendars
             | Self::ReadObjects
             | Self::WriteObjects
             | Self::Associations

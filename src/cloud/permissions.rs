@@ -12,7 +12,7 @@ use crate::{
 /// Who runs orgpatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Runner {
-    /// Somebody who looks: `plan`, `status`, `render`, `snapshot`.
+    /// Somebody who looks: `plan`, `status`, `render`, `snapshot`, `next-runs --online`.
     Looks,
     /// Somebody who changes things too: `apply` and `destroy`.
     Changes,

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::{
     cloud::CloudError,
     ids::{
-        AccountId, BaselineId, BaselineName, BucketName, CallAs, OperatingSystem, OrganizationId,
-        OuId, Region, RoleName, StackName, StackSetName,
+        AccountId, BaselineId, BaselineName, BucketName, CalendarArn, CallAs, OperatingSystem,
+        OrganizationId, OuId, Region, RoleName, StackName, StackSetName,
     },
     state::{
         AccountState, BaselineSeen, ForeignPatching, InstanceSeen, OperationSeen, OwnBaselines,
@@ -109,6 +111,15 @@ pub struct Object {
     pub etag: String,
     /// The KMS key that it is encrypted with (`SSEKMSKeyId`); none where that is S3's own.
     pub key: Option<String>,
+}
+
+/// How a Change Calendar stands at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalendarState {
+    /// Whether it lets things happen.
+    pub open: bool,
+    /// When that changes, where AWS says so.
+    pub until: Option<Timestamp>,
 }
 
 /// The authority to look, and nothing else.
@@ -224,6 +235,13 @@ pub trait CloudRead {
 
     /// What a baseline in the home Region says.
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError>;
+
+    /// How a Change Calendar stands at a moment. It is asked in its own Region.
+    async fn calendar_state(
+        &self,
+        calendar: &CalendarArn,
+        at: Timestamp,
+    ) -> Result<CalendarState, CloudError>;
 
     /// An object in a bucket of the home Region; none where object or bucket is missing.
     async fn object(&self, bucket: &BucketName, key: &str) -> Result<Option<Object>, CloudError>;

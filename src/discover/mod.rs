@@ -4,7 +4,9 @@
 //! [`standing`] finds out as what the caller may speak; [`observe`] reads what is deployed, and
 //! [`deep`] looks into the accounts themselves. A look that fails in these two becomes
 //! [`Seen::Unknown`](crate::state::Seen) with its reason, and never "does not exist".
+//! [`ask_calendars`] finds out what Change Calendars hold back.
 
+mod calendars;
 mod deep;
 mod found;
 mod observe;
@@ -13,6 +15,7 @@ mod snapshot;
 mod standing;
 mod values;
 
+pub use calendars::ask_calendars;
 pub use deep::deep;
 pub use found::{Found, find};
 pub use observe::{observe, sought};

@@ -19,6 +19,7 @@ use super::{
     schedule,
     targets::{self, TargetsRead},
     values::{At, Iam, Logs, ManagementAccount, NewAccounts, Policy, RingWish, Schedule},
+    zones,
 };
 
 const KEYS: [&str; 21] = [
@@ -124,9 +125,8 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         one_partition(&home_region, regions, problems);
     }
     if let (Some(schedule), Some(rings)) = (&schedule, &rings) {
-        let install = rings.iter().find_map(|ring| ring.schedule.install.as_ref());
-        let regions: Vec<At<Region>> = rings.iter().flat_map(|ring| ring.regions.clone()).collect();
-        calendars::fit(&schedule.calendars, install, &regions, problems);
+        calendars::fit(schedule, rings, problems);
+        zones::fit(schedule, rings, problems);
     }
     if let (Some(overrides), Some(iam)) = (&overrides, &iam) {
         overrides::fit(overrides, iam, &fields, problems);

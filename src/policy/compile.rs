@@ -3,20 +3,16 @@
 //! Associations run in UTC and know no time zone, so local times are converted with the offset that
 //! is in force on the day of the plan.
 
-use std::collections::BTreeSet;
-
-use jiff::{
-    Timestamp, ToSpan,
-    civil::{Date, Time, Weekday},
-    tz::TimeZone,
-};
+use jiff::civil::{Date, Time, Weekday};
 
 use crate::ids::Region;
 
 use super::{
-    regions,
-    schedule::DAYS,
-    values::{Monthly, Timezone, When},
+    clocks::{offset, offsets_within_a_year},
+    error::Problem,
+    schedule::{DAYS, interval},
+    values::{At, Monthly, Schedule, Timezone, When},
+    zones,
 };
 
 /// A schedule as State Manager takes it in one Region.
@@ -30,16 +26,6 @@ pub(super) struct Compiled {
     pub(super) local: String,
 }
 
-/// The zone that a schedule is meant in, in a Region.
-fn zone(timezone: Timezone, region: &Region) -> (&'static str, TimeZone) {
-    let name = match timezone {
-        Timezone::Utc => "UTC",
-        // Regions were checked against the same table.
-        Timezone::Region => regions::zone(region).unwrap_or("UTC"),
-    };
-    (name, TimeZone::get(name).unwrap_or(TimeZone::UTC))
-}
-
 /// Compiles a schedule for a Region, with the offset in force on this day.
 ///
 /// # Errors
@@ -48,11 +34,11 @@ fn zone(timezone: Timezone, region: &Region) -> (&'static str, TimeZone) {
 /// not, and what to write.
 pub(super) fn compile(
     when: &When,
-    timezone: Timezone,
+    timezone: &Timezone,
     region: &Region,
     today: Date,
 ) -> Result<Compiled, Unsaid> {
-    let (zone_name, zone) = zone(timezone, region);
+    let (zone_name, zone) = zones::zone(timezone, region);
     let local = |day: &str, time: Time| format!("{day} {} {zone_name}", clock(time));
     Ok(match when {
         When::Cron(text) => {
@@ -61,6 +47,11 @@ pub(super) fn compile(
         When::Rate(text) => {
             Compiled { expression: text.clone(), offset_days: 0, local: text.clone() }
         }
+        When::Every(minutes) => Compiled {
+            expression: every(*minutes, offset(&zone, today)),
+            offset_days: 0,
+            local: format!("every {} {zone_name}", interval(*minutes)),
+        },
         When::Daily(time) => {
             let (utc, _) = to_utc(*time, offset(&zone, today));
             Compiled {
@@ -94,6 +85,19 @@ pub(super) fn compile(
     })
 }
 
+/// What of a schedule State Manager can't say in one of these Regions, on this day or after a change of clocks
+/// within a year. It is the same that [`compile`] refuses.
+pub(super) fn unsayable(schedule: &Schedule, regions: &[At<Region>], today: Date) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for when in std::iter::once(&schedule.scan).chain(&schedule.install) {
+        for region in regions {
+            let compiled = compile(&when.value, &schedule.timezone, &region.value, today);
+            problems.extend(compiled.err().map(|unsaid| unsaid.at(when)));
+        }
+    }
+    problems
+}
+
 /// A local day that State Manager can't say in UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unsaid {
@@ -102,7 +106,7 @@ pub(super) struct Unsaid {
 }
 
 impl Unsaid {
-    pub(super) fn message(&self) -> String {
+    fn message(&self) -> String {
         let beside = if self.days < 0 { "the day before" } else { "the day after" };
         format!(
             "`{}` is on {beside} in UTC, at some time of the year at least, and State Manager has no words for that",
@@ -110,8 +114,16 @@ impl Unsaid {
         )
     }
 
-    /// In UTC no day moves, so there is always that way out.
-    pub(super) const HELP: &'static str = "Write a later time, at which it is the same day in UTC, another week (`sun#2` can be said at any time), or `timezone: UTC`.";
+    /// The problem of a schedule that can't be said.
+    pub(super) fn at(&self, when: &At<When>) -> Problem {
+        // In UTC no day moves, so there is always that way out.
+        let help = if self.days < 0 {
+            "Write a later time, at which it is the same day in UTC, another week (`sun#2` can be said at any time), or `timezone: UTC`."
+        } else {
+            "Write an earlier time, at which it is the same day in UTC, a day less, or `timezone: UTC`."
+        };
+        Problem::at(&when.place, self.message()).help(help)
+    }
 }
 
 /// A local day of the month as State Manager says it in UTC, where the date moves by so many days:
@@ -143,7 +155,18 @@ fn in_utc(day: Monthly, days: i64) -> Option<(String, u8)> {
     }
 }
 
-fn words(day: Monthly) -> String {
+/// So many minutes, counted from local midnight, as a cron expression in UTC.
+fn every(minutes: u16, offset: i64) -> String {
+    let minutes = i64::from(minutes);
+    // Runs are as far from midnight in UTC as the zone is, modulo the interval.
+    let first = (-offset).div_euclid(60).rem_euclid(minutes);
+    match minutes / 60 {
+        0 => format!("cron({first}/{minutes} * * * ? *)"),
+        hours => format!("cron({} {}/{hours} * * ? *)", first % 60, first / 60),
+    }
+}
+
+pub(super) fn words(day: Monthly) -> String {
     match day {
         Monthly::Nth(weekday, number) => format!("{}#{number}", name(weekday)),
         Monthly::Last(weekday) => format!("last-{}", name(weekday)),
@@ -160,21 +183,8 @@ fn cron(utc: Time, day_of_month: &str, day_of_week: &str) -> String {
     format!("cron({} {} {day_of_month} * {day_of_week} *)", utc.minute(), utc.hour())
 }
 
-fn clock(time: Time) -> String {
+pub(super) fn clock(time: Time) -> String {
     format!("{:02}:{:02}", time.hour(), time.minute())
-}
-
-/// The offset of a zone on a day, in seconds. That of noon, so that a change of clocks in the night of the
-/// plan counts as done.
-fn offset(zone: &TimeZone, day: Date) -> i64 {
-    let noon = day.at(12, 0, 0, 0).to_zoned(zone.clone());
-    noon.map_or(0, |noon| i64::from(noon.offset().seconds()))
-}
-
-/// Every offset that a zone has within a year from a day.
-fn offsets_within_a_year(zone: &TimeZone, day: Date) -> BTreeSet<i64> {
-    let days = (0..=366).filter_map(|days| day.checked_add(days.days()).ok());
-    days.map(|day| offset(zone, day)).collect()
 }
 
 /// A local time of day in UTC, and by how many days the date moves (-1, 0 or 1).
@@ -186,32 +196,10 @@ fn to_utc(time: Time, offset: i64) -> (Time, i64) {
     (Time::constant(part(within / 3600), part(within % 3600 / 60), 0, 0), day)
 }
 
-/// The next change of clocks that moves a local schedule, within a year: the day, and what it does.
-pub(super) fn next_shift(
-    when: &When,
-    timezone: Timezone,
-    region: &Region,
-    today: Date,
-) -> Option<(Date, &'static str, &'static str)> {
-    if matches!(when, When::Cron(_) | When::Rate(_)) {
-        return None;
-    }
-    let (zone_name, zone) = zone(timezone, region);
-    let now: Timestamp = today.at(12, 0, 0, 0).to_zoned(zone.clone()).ok()?.timestamp();
-    let before = zone.to_offset(now);
-    let change = zone
-        .following(now)
-        .take_while(|change| {
-            change.timestamp() < now.saturating_add((366 * 24).hours()).unwrap_or(now)
-        })
-        .find(|change| change.offset() != before)?;
-    let day = change.timestamp().to_zoned(zone.clone()).date();
-    let shift = if change.offset().seconds() > before.seconds() { "later" } else { "earlier" };
-    Some((day, shift, zone_name))
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::ToSpan as _;
+
     use super::*;
     use crate::policy::{error::Place, schedule::parse_when};
 
@@ -221,7 +209,7 @@ mod tests {
 
     fn compiled(when: &str, region: &str, today: &str) -> Result<(String, u8), Unsaid> {
         let (region, today) = (region.parse().unwrap(), today.parse().unwrap());
-        compile(&read(when), Timezone::Region, &region, today)
+        compile(&read(when), &Timezone::Region, &region, today)
             .map(|compiled| (compiled.expression, compiled.offset_days))
     }
 
@@ -256,6 +244,41 @@ mod tests {
         assert_eq!(said("patch-tuesday+5d 03:00", "us-east-1"), "cron(0 8 ? * TUE#2 *) +5");
         assert_eq!(said("patch-tuesday+12d 03:00", "ap-northeast-1"), "cron(0 18 ? * TUE#3 *) +4");
         assert_eq!(said("patch-tuesday 03:00", "ap-northeast-1"), "cron(0 18 ? * TUE#1 *) +6");
+    }
+
+    #[test]
+    fn intervals_count_from_local_midnight() {
+        let said = |when, region| said(when, region, "2026-11-22");
+        assert_eq!(said("every 4h", "ap-south-1"), "cron(30 2/4 * * ? *) +0");
+        assert_eq!(said("every 30m", "ap-south-1"), "cron(0/30 * * * ? *) +0");
+        assert_eq!(said("every 1h", "ap-south-1"), "cron(30 0/1 * * ? *) +0");
+        assert_eq!(said("every 12h", "ap-northeast-1"), "cron(0 3/12 * * ? *) +0");
+        assert_eq!(said("every 8h", "us-west-2"), "cron(0 0/8 * * ? *) +0");
+        assert_eq!(said("every 2h", "eu-west-1"), "cron(0 0/2 * * ? *) +0");
+        assert_eq!(every(30, 20_700), "cron(15/30 * * * ? *)", "Asia/Kathmandu");
+        assert_eq!(every(240, 20_700), "cron(15 2/4 * * ? *)", "Asia/Kathmandu");
+    }
+
+    #[test]
+    fn all_that_can_t_be_said_is_told_at_its_place() {
+        let place = |line| Place { line, column: 1, bytes: None };
+        let at = |when, line| At { value: read(when), place: place(line) };
+        let schedule = Schedule {
+            scan: at("last-sun 00:30", 3),
+            install: Some(at("sun#1 02:00", 4)),
+            timezone: Timezone::Region,
+            calendars: Vec::new(),
+        };
+        let regions: Vec<At<Region>> = ["ap-northeast-1", "eu-west-2", "us-east-1"]
+            .map(|name| At { value: name.parse().unwrap(), place: place(9) })
+            .into();
+
+        let found = unsayable(&schedule, &regions, "2026-11-22".parse().unwrap());
+
+        let lines: Vec<u64> =
+            found.iter().map(|problem| problem.place.as_ref().unwrap().line).collect();
+        // Tokyo can say neither, London not the first, New York both.
+        assert_eq!(lines, [3, 3, 4]);
     }
 
     #[test]
@@ -334,24 +357,5 @@ mod tests {
         }
         // The first and the last of each weekday on the day before, and Patch Tuesday + 20 on the day after.
         assert_eq!(refused, 7 + 7 + 1);
-    }
-
-    #[test]
-    fn the_next_change_of_clocks_is_found_where_there_is_one() {
-        let when = When::Daily(Time::constant(1, 0, 0, 0));
-        let shift = |region: &str| {
-            next_shift(
-                &when,
-                Timezone::Region,
-                &region.parse().unwrap(),
-                "2026-11-22".parse().unwrap(),
-            )
-        };
-
-        assert_eq!(
-            shift("eu-west-1"),
-            Some(("2027-03-28".parse().unwrap(), "later", "Europe/Dublin"))
-        );
-        assert_eq!(shift("ap-northeast-1"), None);
     }
 }

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::{
+    compile::unsayable,
     error::{self, Problem, Problems},
     rules::{Approve, BaselineWish, Exception, Until},
     values::{At, ExcludedAccount, Policy},
@@ -13,7 +14,7 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// Days that have not come yet, and can't be meant.
+    /// Days that have not come yet, and can't be meant; schedules that State Manager can't say within a year.
     pub fn on(&self, today: Date) -> Result<Vec<Problem>, Problems> {
         let (errors, warnings) = on(self, today);
         if errors.is_empty() {
@@ -26,7 +27,10 @@ impl Policy {
 
 /// What is wrong with the days of a policy on a day: the errors, and then the warnings.
 pub(super) fn on(policy: &Policy, today: Date) -> (Vec<Problem>, Vec<Problem>) {
-    let errors = approvals(policy).filter_map(|approve| in_the_future(approve, today)).collect();
+    let unsayable =
+        policy.rings.iter().flat_map(|ring| unsayable(&ring.schedule, &ring.regions, today));
+    let errors = approvals(policy).filter_map(|approve| in_the_future(approve, today));
+    let errors = errors.chain(unsayable).collect();
     let exceptions = policy.exceptions.iter().filter_map(|exception| over(exception, today));
     let excluded =
         policy.targets.excluded_accounts.iter().filter_map(|account| covered_again(account, today));

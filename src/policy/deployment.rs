@@ -14,8 +14,7 @@ use crate::{
 };
 
 use super::{
-    baselines, calendars,
-    compile::{self, Unsaid},
+    baselines, calendars, compile,
     cover::Cover,
     error::Problem,
     identity::{Identity, Surroundings},
@@ -161,13 +160,8 @@ fn schedules(
     let mut schedules = BTreeMap::new();
     for region in regions {
         let mut compile = |what: &'static str, when: &At<When>| {
-            let compiled = compile::compile(&when.value, schedule.timezone, region, today);
-            let compiled = compiled
-                .map_err(|unsaid| {
-                    let problem = Problem::at(&when.place, unsaid.message());
-                    problems.push(problem.help(Unsaid::HELP));
-                })
-                .ok()?;
+            let compiled = compile::compile(&when.value, &schedule.timezone, region, today);
+            let compiled = compiled.map_err(|unsaid| problems.push(unsaid.at(when))).ok()?;
             lines.push(ScheduleLine {
                 region: region.clone(),
                 what,

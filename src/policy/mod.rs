@@ -3,13 +3,15 @@
 //!
 //! [`parse`] reads the text into a tree that remembers its places and then into values, and
 //! collects every problem on the way. [`resolve`] lays the values over an organization: which OUs
-//! and accounts are meant, which are left out and why, and what is rendered for them. Whatever is
-//! wrong with a file is a [`Problems`], with line and column.
+//! and accounts are meant, which are left out and why, and what is rendered for them. [`next_runs`]
+//! says when all that will run, without an organization. Whatever is wrong with a file is a
+//! [`Problems`], with line and column.
 
 mod approve;
 mod baselines;
 mod calendars;
 mod check;
+mod clocks;
 mod compile;
 mod cover;
 mod dates;
@@ -19,7 +21,9 @@ mod exceptions;
 mod file;
 mod fields;
 mod identity;
+mod next_runs;
 mod online;
+mod order;
 mod overrides;
 mod patching;
 mod paths;
@@ -29,15 +33,18 @@ mod removal;
 mod resolve;
 mod rings;
 mod rules;
+mod runs;
 mod schedule;
 mod schedule_aws;
 mod schema;
 mod targets;
 mod values;
+mod zones;
 
 pub use check::parse;
 pub use error::{Place, Problem, Problems, Severity, Warned};
 pub use identity::{RingHome, Surroundings, ring_homes};
+pub use next_runs::next_runs;
 pub use removal::{AccessLogs, Additions, removal};
 pub use resolve::resolve;
 pub use rules::*;

@@ -56,6 +56,12 @@ pub(super) fn known() -> impl Iterator<Item = &'static str> {
     ZONES.into_iter().map(|(name, _)| name)
 }
 
+/// Regions in a row: `eu-west-1, us-east-1`.
+pub(super) fn listed<'a>(regions: impl IntoIterator<Item = &'a Region>) -> String {
+    let names: Vec<&str> = regions.into_iter().map(Region::as_str).collect();
+    names.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! What a reader of the plan should know although nothing is wrong with the policy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
@@ -11,9 +11,10 @@ use crate::{
 };
 
 use super::{
-    calendars, compile,
+    calendars, clocks,
     cover::Cover,
-    values::{At, NewAccounts, Policy, RingWish},
+    order,
+    values::{NewAccounts, Policy, RingWish},
 };
 
 /// All of it.
@@ -35,7 +36,8 @@ pub(super) fn remarks(
     }
     joiners(policy, organization, covers).into_iter().for_each(&mut say);
     boundary(policy).into_iter().for_each(&mut say);
-    clock_changes(policy, today).into_iter().for_each(&mut say);
+    clocks::clock_changes(&policy.rings, today).into_iter().for_each(&mut say);
+    order::order_warnings(policy, today).into_iter().for_each(&mut say);
     remarks
 }
 
@@ -91,29 +93,4 @@ fn uncalendared(ring: &RingWish) -> Option<String> {
             names.join(", ")
         )
     })
-}
-
-/// One line for each zone whose clocks change, since runs then move by the local clock.
-fn clock_changes(policy: &Policy, today: Date) -> Vec<String> {
-    let mut zones: BTreeMap<(&str, Date, &str), BTreeSet<&Region>> = BTreeMap::new();
-    for RingWish { schedule, regions, .. } in &policy.rings {
-        for when in std::iter::once(&schedule.scan).chain(&schedule.install) {
-            for At { value: region, .. } in regions {
-                let shift = compile::next_shift(&when.value, schedule.timezone, region, today);
-                if let Some((day, shift, zone)) = shift {
-                    zones.entry((zone, day, shift)).or_default().insert(region);
-                }
-            }
-        }
-    }
-    zones
-        .into_iter()
-        .map(|((zone, day, shift), regions)| {
-            let regions: Vec<&str> = regions.into_iter().map(Region::as_str).collect();
-            format!(
-                "clocks change in {zone} on {day}: from then on runs in {} are an hour {shift} by the local clock, until `orgpatch apply` runs again",
-                regions.join(", ")
-            )
-        })
-        .collect()
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    approve, baselines, calendars,
+    approve, baselines,
     error::{self, Place, Problem},
     fields::{self, Fields},
     file::{Node, Value},
@@ -122,17 +122,13 @@ fn ring(node: &Node, defaults: &Defaults, problems: &mut Vec<Problem>) -> Option
         Some(node) => approve::read(node, &format!("{path}.approve"), problems),
     };
     let At { value: name, place } = name?;
-    let schedule = schedule?;
-    if schedule.calendars != defaults.schedule.calendars {
-        calendars::fit(&schedule.calendars, schedule.install.as_ref(), &regions, problems);
-    }
     Some(RingWish {
         name,
         place,
         ous: ous?,
         regions,
         nodes: nodes?,
-        schedule,
+        schedule: schedule?,
         patching: patching?,
         baselines,
         approve,

@@ -1,17 +1,16 @@
 //! Schedules: reading the policy's words. What State Manager makes of them is [`compile`](super::compile)'s
 //! business.
 
-use jiff::{
-    civil::{Time, Weekday},
-    tz::TimeZone,
-};
+use jiff::civil::{Time, Weekday};
 
 use super::{
     calendars,
     error::{Place, Problem},
-    fields::{self, not_yet},
-    file::Node,
+    fields,
+    file::{Node, Value},
+    schedule_aws,
     values::{At, Monthly, Schedule, Timezone, When},
+    zones,
 };
 
 pub(super) const DAYS: [(&str, Weekday); 7] = [
@@ -24,45 +23,65 @@ pub(super) const DAYS: [(&str, Weekday); 7] = [
     ("sun", Weekday::Sunday),
 ];
 
-/// Reads the `schedule` key.
+/// The minutes between runs that State Manager can keep to (Systems Manager user guide, "Cron and rate
+/// expressions"), as they are written. A day is a multiple of each.
+const INTERVALS: [(&str, u16); 6] =
+    [("30m", 30), ("1h", 60), ("2h", 120), ("4h", 240), ("8h", 480), ("12h", 720)];
+
+/// How an interval is written.
+pub(super) fn interval(minutes: u16) -> &'static str {
+    INTERVALS.iter().find(|(_, known)| *known == minutes).map_or("30m", |(word, _)| *word)
+}
+
+/// Reads a schedule, which stands at `path`. A key that is missing is that of `base`, the policy's own, where
+/// there is one.
 pub(super) fn read(
     node: &Node,
     path: &str,
     base: Option<&Schedule>,
     problems: &mut Vec<Problem>,
 ) -> Option<Schedule> {
-    let fields =
-        fields::map(node, path, &["scan", "install", "timezone", "calendars"], &[], problems)?;
-    let scan = match base {
-        Some(base) if !fields.has_any(&["scan"]) => Some(base.scan.clone()),
+    let known = ["scan", "install", "timezone", "calendars"];
+    let fields = fields::map(node, path, &known, &[], problems)?;
+    let scan = match (fields.has_any(&["scan"]), base) {
+        (false, Some(base)) => Some(base.scan.clone()),
         _ => fields
             .need("scan", "scan: daily 01:00", problems)
-            .and_then(|node| when(node, "schedule.scan", problems)),
+            .and_then(|node| when(node, &fields.full("scan"), problems)),
     };
-    let install =
-        fields.get("install", problems).map(|node| when(node, "schedule.install", problems));
-    if let Some(Some(At { value: When::Rate(_), place })) = &install {
+    let install = match fields.get("install", problems) {
+        None => Ok(base.and_then(|base| base.install.clone())),
+        Some(node) => install(node, &fields.full("install"), problems),
+    };
+    let timezone = match fields.get("timezone", problems) {
+        None => Some(base.map_or(Timezone::Utc, |base| base.timezone.clone())),
+        Some(node) => zones::read(node, &fields.full("timezone"), problems),
+    };
+    let calendars = match fields.get("calendars", problems) {
+        None => base.map_or_else(Vec::new, |base| base.calendars.clone()),
+        Some(node) => calendars::read(node, &fields.full("calendars"), problems),
+    };
+    // A key that is there and wrong must not look like one that is missing.
+    let install = install.ok()?;
+    Some(Schedule { scan: scan?, install, timezone: timezone?, calendars })
+}
+
+/// Reads when patches are installed; none where that is never.
+fn install(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Result<Option<At<When>>, ()> {
+    if matches!(&node.value, Value::Text(text) if text.trim().eq_ignore_ascii_case(NEVER)) {
+        return Ok(None);
+    }
+    let read = when(node, path, problems).ok_or(())?;
+    if matches!(read.value, When::Rate(_)) {
         problems.push(
             Problem::at(
-                place,
-                "`schedule.install` can't be a rate: it would install as soon as a stack is made",
+                &read.place,
+                format!("`{path}` can't be a rate: it would install as soon as a stack is made"),
             )
             .help("Say when: `sun 02:00`, `daily 03:00` or a cron expression."),
         );
     }
-    let timezone = match fields.get("timezone", problems) {
-        None => Some(Timezone::Utc),
-        Some(node) => timezone(node, problems),
-    };
-    let calendars = fields
-        .get("calendars", problems)
-        .map_or_else(Vec::new, |node| calendars::read(node, problems));
-    // A key that is there and wrong must not look like one that is missing.
-    let install = match install {
-        None => None,
-        Some(read) => Some(read?),
-    };
-    Some(Schedule { scan: scan?, install, timezone: timezone?, calendars })
+    Ok(Some(read))
 }
 
 /// A schedule that stands for one that could not be read.
@@ -73,42 +92,6 @@ pub(super) fn placeholder() -> Schedule {
         install: None,
         timezone: Timezone::Utc,
         calendars: Vec::new(),
-    }
-}
-
-fn timezone(node: &Node, problems: &mut Vec<Problem>) -> Option<Timezone> {
-    if matches!(node.value, super::file::Value::Map(_)) {
-        let what = "a time zone for each Region";
-        problems.push(not_yet(
-            &node.place,
-            what,
-            "Write `region` (each Region's own zone) or `UTC`.",
-        ));
-        return None;
-    }
-    let At { value, place } = fields::text(node, "schedule.timezone", problems)?;
-    match value.as_str() {
-        "region" => Some(Timezone::Region),
-        "UTC" => Some(Timezone::Utc),
-        name if !name.eq_ignore_ascii_case("UTC") && TimeZone::get(name).is_ok() => {
-            let what = format!("the time zone `{name}`");
-            problems.push(not_yet(
-                &place,
-                &what,
-                "Write `region` (each Region's own zone) or `UTC`.",
-            ));
-            None
-        }
-        name => {
-            problems.push(
-                Problem::at(
-                    &place,
-                    format!("`schedule.timezone` must be `region` or `UTC`, and is `{name}`"),
-                )
-                .or_nearest(name, ["region", "UTC"]),
-            );
-            None
-        }
     }
 }
 
@@ -125,15 +108,15 @@ fn when(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<At<When>
 
 pub(super) fn parse_when(text: &str, place: &Place, path: &str) -> Result<When, Problem> {
     let trimmed = text.trim();
-    if let Some(inside) = call(trimmed, "cron") {
-        return super::schedule_aws::cron(inside)
-            .map(|()| When::Cron(trimmed.to_owned()))
+    if let Some(inside) = schedule_aws::inside(trimmed, "cron") {
+        return schedule_aws::cron(inside)
+            .map(|_| When::Cron(trimmed.to_owned()))
             .map_err(|wrong| Problem::at(place, format!("`{path}`: {wrong}")).help(
                 "An association takes cron(minute hour day-of-month month day-of-week year), in UTC, for example `cron(0 2 ? * SUN *)`.",
             ));
     }
-    if let Some(inside) = call(trimmed, "rate") {
-        return super::schedule_aws::rate(inside).map(|()| When::Rate(trimmed.to_owned())).map_err(
+    if let Some(inside) = schedule_aws::inside(trimmed, "rate") {
+        return schedule_aws::rate(inside).map(|()| When::Rate(trimmed.to_owned())).map_err(
             |wrong| {
                 Problem::at(place, format!("`{path}`: {wrong}"))
                     .help("For example `rate(12 hours)`.")
@@ -143,8 +126,11 @@ pub(super) fn parse_when(text: &str, place: &Place, path: &str) -> Result<When, 
     let (day, time) = trimmed.split_once(char::is_whitespace).unwrap_or((trimmed, ""));
     let lower = day.to_ascii_lowercase();
     if lower == "every" {
-        let instead = "Write a rate, for example `rate(4 hours)`, which begins when a stack is made; or `cron(0 0/4 * * ? *)`, in UTC.";
-        return Err(not_yet(place, &format!("the schedule `{trimmed}`"), instead));
+        return every(&time.trim().to_ascii_lowercase(), place, path).map(When::Every);
+    }
+    if lower == NEVER {
+        return Err(Problem::at(place, format!("`{path}` can't be `{NEVER}`"))
+            .help("Only `install` can: such a ring is scanned, and nothing is installed."));
     }
     if let Some(monthly) = Monthly::of(&lower) {
         let day = monthly
@@ -155,8 +141,10 @@ pub(super) fn parse_when(text: &str, place: &Place, path: &str) -> Result<When, 
     let weekday = DAYS.iter().find(|(name, _)| *name == lower).map(|(_, weekday)| *weekday);
     if weekday.is_none() && lower != "daily" {
         let problem = Problem::at(place, format!("`{path}`: `{trimmed}` is not a schedule"));
-        let near =
-            super::error::nearest(&lower, ["daily"].into_iter().chain(DAYS.map(|(name, _)| name)));
+        // An interval has no time of day.
+        let every = (!time.contains(':')).then_some("every");
+        let words = ["daily"].into_iter().chain(every).chain(DAYS.map(|(name, _)| name));
+        let near = super::error::nearest(&lower, words);
         return Err(match near {
             _ if lower.contains(['-', ',']) && lower.split(['-', ',']).all(is_day) => problem
                 .help("A schedule names one day, or `daily`. Several days need a policy each."),
@@ -170,6 +158,28 @@ pub(super) fn parse_when(text: &str, place: &Place, path: &str) -> Result<When, 
     Ok(match weekday {
         Some(weekday) => When::Weekly(weekday, time),
         None => When::Daily(time),
+    })
+}
+
+/// Reads what stands behind `every`, in minutes.
+fn every(text: &str, place: &Place, path: &str) -> Result<u16, Problem> {
+    if let Some((_, minutes)) = INTERVALS.iter().find(|(word, _)| *word == text) {
+        return Ok(*minutes);
+    }
+    let words: Vec<String> = INTERVALS.iter().map(|(word, _)| format!("`every {word}`")).collect();
+    let known = format!("Write one of {}", words.join(", "));
+    let whole = format!("every {text}");
+    let problem =
+        Problem::at(place, format!("`{path}`: State Manager can't keep to `{}`", whole.trim_end()));
+    let in_hours =
+        |unit: &str, each: u32| text.strip_suffix(unit)?.parse::<u32>().ok()?.checked_mul(each);
+    // A rate is less than 31 days.
+    Err(match in_hours("h", 1).or_else(|| in_hours("d", 24)) {
+        Some(24) => problem.help("Write `daily 01:00`, with the time of day."),
+        Some(hours @ 2..744) if path.ends_with("scan") => problem.help(format!(
+            "{known}, or `rate({hours} hours)`, which counts from when a stack is made and not from midnight."
+        )),
+        _ => problem.help(format!("{known}.")),
     })
 }
 
@@ -230,14 +240,100 @@ fn days_after(text: &str) -> Result<u8, String> {
 const MONTHLY: &str =
     "Write `sun#2 02:00` (the second Sunday), `last-sun 02:00` or `patch-tuesday+5d 02:00`.";
 
-const EXAMPLES: &str = "Write `daily 01:00`, `sun 02:00`, `sun#2 02:00`, `last-sun 02:00`, `patch-tuesday+5d 02:00`, `cron(…)` or `rate(…)`.";
+const EXAMPLES: &str = "Write `daily 01:00`, `sun 02:00`, `sun#2 02:00`, `last-sun 02:00`, `patch-tuesday+5d 02:00`, `every 4h`, `cron(…)` or `rate(…)`.";
 
-fn call<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')')
-}
+/// What `install` can be besides a schedule.
+const NEVER: &str = "never";
 
 fn clock_time(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     let two_digits = |text: &str| (text.len() == 2).then(|| text.parse::<i8>().ok()).flatten();
     Time::new(two_digits(hour)?, two_digits(minute)?, 0, 0).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::file;
+
+    /// Reads a policy's schedule, and then a ring's over it.
+    fn both(policy: &str, ring: &str) -> (Schedule, Schedule) {
+        let read_one = |text: &str, path: &str, base: Option<&Schedule>| {
+            let mut problems = Vec::new();
+            let schedule = read(&file::read(text).unwrap(), path, base, &mut problems);
+            assert_eq!(problems, []);
+            schedule.unwrap()
+        };
+        let base = read_one(policy, "schedule", None);
+        let ring = read_one(ring, "rings.prod.schedule", Some(&base));
+        (base, ring)
+    }
+
+    const POLICY: &str = "\
+timezone: Europe/Berlin
+scan: every 4h
+install: sun 02:00
+calendars: [arn:aws:ssm:eu-west-1:111122223333:document/holidays]
+";
+
+    #[test]
+    fn a_ring_has_what_it_says_and_else_what_the_policy_says() {
+        let (base, ring) = both(POLICY, "install: sun#2 03:00");
+
+        assert_eq!(base.scan.value, When::Every(240));
+        let second = Monthly::Nth(Weekday::Sunday, 2);
+        let install = ring.install.as_ref().map(|install| install.value.clone());
+        assert_eq!(install, Some(When::Monthly(second, Time::constant(3, 0, 0, 0))));
+        assert_eq!(Schedule { install: base.install.clone(), ..ring }, base);
+    }
+
+    #[test]
+    fn a_ring_that_never_installs_is_scanned_all_the_same() {
+        let (base, ring) = both(POLICY, "install: never");
+
+        assert_eq!(Schedule { install: None, ..base }, ring);
+    }
+
+    #[test]
+    fn a_problem_of_a_ring_says_where_it_is() {
+        let (base, _) = both(POLICY, "scan: daily 01:00");
+        let text = "scan: every 5h\ninstall: rate(1 day)\ntimezone: Berlin\n";
+        let mut problems = Vec::new();
+
+        read(&file::read(text).unwrap(), "rings.prod.schedule", Some(&base), &mut problems);
+
+        let told: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "`rings.prod.schedule.scan`: State Manager can't keep to `every 5h`",
+                "`rings.prod.schedule.install` can't be a rate: it would install as soon as a stack is made",
+                "`rings.prod.schedule.timezone`: there is no time zone `Berlin`",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_interval_that_state_manager_can_t_keep_to_is_told_what_can() {
+        let help = |text: &str, path: &str| {
+            let place = Place { line: 1, column: 1, bytes: None };
+            parse_when(text, &place, path).unwrap_err().help.unwrap()
+        };
+        assert!(help("every 5h", "schedule.scan").contains("`rate(5 hours)`"));
+        assert!(help("every 6h", "rings.a.schedule.scan").contains("`rate(6 hours)`"));
+        assert!(help("every 2d", "schedule.scan").contains("`rate(48 hours)`"));
+        assert!(help("every 1d", "schedule.scan").contains("`daily 01:00`"));
+        for (text, path) in [
+            ("every 5h", "schedule.install"),
+            ("every 15m", "schedule.scan"),
+            ("every 60m", "schedule.scan"),
+            ("every", "schedule.scan"),
+            ("every 31d", "schedule.scan"),
+            ("every 4h 01:00", "schedule.scan"),
+            ("every 99999999999h", "schedule.scan"),
+        ] {
+            let help = help(text, path);
+            assert!(help.ends_with("`every 8h`, `every 12h`."), "{text}: {help}");
+        }
+    }
 }

@@ -210,12 +210,27 @@ pub struct Schedule {
 }
 
 /// In whose time a schedule is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Timezone {
     /// UTC.
     Utc,
     /// That of each Region.
     Region,
+    /// One of the IANA database, in every Region.
+    Zone(String),
+    /// Another one in each Region.
+    PerRegion(ZonesByRegion),
+}
+
+/// Time zones by Region. None of them is a map itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZonesByRegion {
+    /// Where the map stands.
+    pub place: Place,
+    /// The Regions that are named, each with its zone.
+    pub zones: Vec<(At<Region>, Timezone)>,
+    /// The zone of all others; none where each is named.
+    pub default: Option<Box<Timezone>>,
 }
 
 /// When something runs.
@@ -227,6 +242,8 @@ pub enum When {
     Weekly(jiff::civil::Weekday, jiff::civil::Time),
     /// Every month on a day at a local time.
     Monthly(Monthly, jiff::civil::Time),
+    /// Every so many minutes, counted from local midnight: 30, 60, 120, 240, 480 or 720.
+    Every(u16),
     /// As State Manager takes it, in UTC.
     Cron(String),
     /// As State Manager takes it; runs begin when the association is made.

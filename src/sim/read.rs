@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::{
     cloud::{
-        Call, Caller, CloudError, CloudErrorKind, CloudRead, FeatureSet, ListedAccount, ListedUnit,
-        Object, OrganizationFacts, Page, StackSetDescription, TrustedAccess,
+        CalendarState, Call, Caller, CloudError, CloudErrorKind, CloudRead, FeatureSet,
+        ListedAccount, ListedUnit, Object, OrganizationFacts, Page, StackSetDescription,
+        TrustedAccess,
     },
     ids::{
-        AccountId, BaselineId, BaselineName, BucketName, CallAs, OperatingSystem, OuId, Region,
-        RoleName, StackName, StackSetName,
+        AccountId, Arn as _, BaselineId, BaselineName, BucketName, CalendarArn, CallAs,
+        OperatingSystem, OuId, Region, RoleName, StackName, StackSetName,
     },
     sim::{
         failure::{failed, not_found, refused},
@@ -346,6 +349,28 @@ impl CloudRead for SimulatedAws {
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError> {
         self.look(Call::GetPatchBaseline, |world| {
             Ok(world.all_baselines().find(|baseline| baseline.id == *id).cloned())
+        })
+        .await
+    }
+
+    async fn calendar_state(
+        &self,
+        calendar: &CalendarArn,
+        at: Timestamp,
+    ) -> Result<CalendarState, CloudError> {
+        const CALL: Call = Call::GetCalendarState;
+        let region = calendar.region().unwrap_or_else(|| self.home_region.clone());
+        self.look_in(&region, CALL, |world| {
+            let Some(closed) = world.calendars.get(calendar) else {
+                let message = "The SSM document does not exist or is not available to the user";
+                return Err(failed(CALL, CloudErrorKind::Refused, "InvalidDocument", message));
+            };
+            let closed_now = closed.iter().find(|(from, to)| (*from..*to).contains(&at));
+            let until = match closed_now {
+                Some((_, to)) => Some(*to),
+                None => closed.iter().map(|(from, _)| *from).filter(|from| *from > at).min(),
+            };
+            Ok(CalendarState { open: closed_now.is_none(), until })
         })
         .await
     }

@@ -6,9 +6,11 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
+
 use crate::{
     cloud::{Call, CloudError, CloudErrorKind, MaxRate, TrustedAccess},
-    ids::{AccountId, OperationId, OuId, Region, StackSetName},
+    ids::{AccountId, CalendarArn, OperationId, OuId, Region, StackSetName},
     sim::{
         baseline::OwnBaseline,
         clock::Clock,
@@ -256,6 +258,12 @@ impl SimulatedAws {
     ) {
         let place = (account.clone(), region.clone());
         self.world_now().foreign.entry(place).or_default().push(patching);
+    }
+
+    /// Puts a Change Calendar there that is closed from each first moment to the second one, and open otherwise.
+    /// No two spans may touch each other.
+    pub fn put_calendar(&self, calendar: CalendarArn, closed: Vec<(Timestamp, Timestamp)>) {
+        self.world_now().calendars.insert(calendar, closed);
     }
 
     /// Stops an operation, as somebody can in the console. One that still waits never begins.

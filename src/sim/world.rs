@@ -5,11 +5,13 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
+
 use crate::{
     cloud::TrustedAccess,
     ids::{
-        AccountId, BucketName, CallAs, OperatingSystem, OperationId, Region, StackName,
-        StackSetName,
+        AccountId, BucketName, CalendarArn, CallAs, OperatingSystem, OperationId, Region,
+        StackName, StackSetName,
     },
     sim::{
         baseline::OwnBaseline,
@@ -33,6 +35,8 @@ pub(super) struct World {
     pub(super) regions: BTreeMap<Region, RegionStatus>,
     pub(super) aws_baselines: BTreeMap<OperatingSystem, BaselineSeen>,
     pub(super) own_baselines: Vec<OwnBaseline>,
+    /// When each Change Calendar is closed.
+    pub(super) calendars: BTreeMap<CalendarArn, Vec<(Timestamp, Timestamp)>>,
     pub(super) trusted_access: TrustedAccess,
     pub(super) now: Duration,
     /// How long things take.
@@ -80,6 +84,7 @@ impl World {
             regions,
             aws_baselines,
             own_baselines: own_baselines.into_iter().map(OwnBaseline::recorded).collect(),
+            calendars: BTreeMap::new(),
             trusted_access: TrustedAccess::Enabled,
             now: Duration::ZERO,
             pace: Assumptions::default(),

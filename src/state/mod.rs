@@ -9,6 +9,7 @@ mod desired;
 mod foreign;
 mod observed;
 mod organization;
+mod runs;
 mod snapshot;
 
 pub use baseline::*;
@@ -17,4 +18,5 @@ pub use desired::*;
 pub use foreign::*;
 pub use observed::*;
 pub use organization::*;
+pub use runs::*;
 pub use snapshot::*;

@@ -114,6 +114,11 @@ fn wrong_usage_ends_with_252() {
         &["destroy", UTC, "--yes", "Not A Name"],
         &["iam-policy"],
         &["iam-policy", "--for", "everybody"],
+        &["next-runs", UTC, "--days", "0"],
+        &["next-runs", UTC, "--days", "367"],
+        &["next-runs", UTC, "-o", "xml"],
+        &["next-runs", UTC, "--ring", "prod"],
+        &["next-runs", UTC, "--region", "eu-west-1"],
     ] {
         let said = orgpatch(arguments);
 
@@ -160,7 +165,7 @@ fn a_policy_that_can_t_be_read_ends_with_252() {
         (binary_file, "is not a text file"),
         ("tests/fixtures/bad-policies/time-24.yaml", "time-24.yaml:8:9"),
     ] {
-        for command in ["validate", "plan", "apply", "destroy", "status", "rehearse"] {
+        for command in ["validate", "plan", "apply", "destroy", "status", "rehearse", "next-runs"] {
             if (command, policy) == ("plan", "policies") {
                 // It takes folders.
                 continue;
@@ -180,6 +185,25 @@ fn a_good_policy_is_valid() {
 
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
     assert_eq!(said.out, format!("{UTC}: the policy `utc` is valid\n"));
+}
+
+#[test]
+fn the_next_runs_need_no_credentials_and_come_in_every_form() {
+    let next_runs = |more: &[&str]| {
+        let said = orgpatch(&[&["next-runs", UTC, "--days", "14"], more].concat());
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{more:?}");
+        said.out
+    };
+
+    let text = next_runs(&["--all", "--ring", "main", "--region", "ap-northeast-1"]);
+    assert_eq!(text.matches("  install  ap-northeast-1  sun 02:00 UTC").count(), 1, "{text}");
+    let json: Value = serde_json::from_str(&next_runs(&["-o", "json"])).unwrap();
+    let region = &json["rings"][0]["regions"][0];
+    assert_eq!(region["scan"]["runs"].as_array().unwrap().len(), 14);
+    assert_eq!(region["install"]["runs"].as_array().unwrap().len(), 2);
+    let calendar = next_runs(&["-o", "ics"]);
+    assert!(calendar.starts_with("BEGIN:VCALENDAR\r\n"), "{calendar}");
+    assert_eq!(calendar.matches("BEGIN:VEVENT\r\n").count(), 16);
 }
 
 #[test]
@@ -458,6 +482,7 @@ fn without_the_wire_commands_say_what_works_instead() {
         &["apply", UTC],
         &["destroy", UTC],
         &["status", UTC],
+        &["next-runs", UTC, "--online"],
         &["render", UTC, "--out", "/nowhere"],
         &["snapshot", "--out", "/nowhere/org.json"],
     ] {

@@ -12,6 +12,7 @@ mod fake_http;
 mod lock;
 mod markdown;
 mod narrowing;
+mod next_runs;
 mod rates;
 mod readme;
 mod rehearsal;

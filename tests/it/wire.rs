@@ -12,7 +12,7 @@ use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig};
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use orgpatch::{
     aws::Aws,
-    cloud::{CloudErrorKind, CloudRead as _},
+    cloud::{CalendarState, CloudErrorKind, CloudRead as _},
     ids::OperatingSystem,
     state::{AccountState, RegionStatus},
 };
@@ -214,6 +214,28 @@ fn a_baseline_that_does_not_exist_is_none() {
         with(script, async |aws| aws.baseline(&parsed("pb-0123456789abcdef0")).await.unwrap());
 
     assert_eq!(seen, None);
+}
+
+#[test]
+fn a_calendar_is_asked_in_its_own_region_for_a_moment() {
+    let script = vec![answer(
+        200,
+        r#"{"State":"CLOSED","AtTime":"2026-12-24T01:00:00Z","NextTransitionTime":"2026-12-28T00:00:00Z"}"#,
+    )];
+    let calendar = "arn:aws:ssm:us-east-1:111122223333:document/holidays";
+
+    let (state, requests) = with(script, async |aws| {
+        aws.calendar_state(&parsed(calendar), parsed("2026-12-24T01:00:00Z")).await.unwrap()
+    });
+
+    assert_eq!(state, CalendarState { open: false, until: Some(parsed("2026-12-28T00:00:00Z")) });
+    let body: serde_json::Value = serde_json::from_str(&requests[0].body).unwrap();
+    assert_eq!(
+        body,
+        serde_json::json!({ "CalendarNames": [calendar], "AtTime": "2026-12-24T01:00:00Z" })
+    );
+    let signature = requests[0].header("authorization").unwrap();
+    assert!(signature.contains("/us-east-1/ssm/"), "{signature}");
 }
 
 #[test]

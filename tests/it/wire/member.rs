@@ -162,7 +162,7 @@ fn an_account_is_entered_once_for_all_its_regions() {
     script.extend(nothing());
     script.extend(nothing());
 
-    let (_, requests) = with(script, async |aws| {
+    let ((), requests) = with(script, async |aws| {
         assert_eq!(look(&aws, MEMBER, "us-east-1").await, Ok(Vec::new()));
         assert_eq!(look(&aws, MEMBER, "eu-west-1").await, Ok(Vec::new()));
     });
