@@ -5,7 +5,10 @@
 //! collects every problem on the way. [`resolve`] lays the values over an organization: which OUs
 //! and accounts are meant, which are left out and why, and what is rendered for them. Whatever is
 //! wrong with a file is a [`Problems`], with line and column.
+//!
+//! [`explain`] answers for one account or OU why it is in or out; [`promote`] edits the file.
 
+mod approvals;
 mod approve;
 mod baselines;
 mod calendars;
@@ -14,15 +17,20 @@ mod compile;
 mod cover;
 mod dates;
 mod deployment;
+mod edit;
 mod error;
 mod exceptions;
+mod explain;
+mod explain_ring;
 mod file;
 mod fields;
 mod identity;
+mod layout;
 mod online;
 mod overrides;
 mod patching;
 mod paths;
+mod promote;
 mod regions;
 mod remarks;
 mod removal;
@@ -32,14 +40,18 @@ mod rules;
 mod schedule;
 mod schedule_aws;
 mod schema;
+mod subject;
 mod targets;
 mod values;
 
 pub use check::parse;
 pub use error::{Place, Problem, Problems, Severity, Warned};
+pub use explain::explain;
 pub use identity::{RingHome, Surroundings, ring_homes};
+pub use promote::{Edited, Promoted, Promotion, Unpromoted, promote};
 pub use removal::{AccessLogs, Additions, removal};
 pub use resolve::resolve;
 pub use rules::*;
 pub use schema::schema;
+pub use subject::{Subject, UnknownSubject};
 pub use values::*;

@@ -3,6 +3,7 @@
 //! Pure: every function returns a text and prints nothing. Text carries ANSI styles, which
 //! [`cli`](crate::cli) strips where nobody would see them. JSON output has a `format_version`.
 
+mod edit;
 mod history;
 mod markdown;
 mod ou_rows;
@@ -16,7 +17,9 @@ mod status;
 mod step_marks;
 mod step_words;
 mod style;
+mod why;
 
+pub use edit::edit_text;
 pub use history::{history_json, history_text, lock_news};
 pub use outcome::outcome_text;
 pub use plan_json::plan_json;
@@ -26,6 +29,7 @@ pub use progress::{Progress, event_json, said_json};
 pub use rehearsal::{fault_words, rehearsal_json, rehearsal_text};
 pub use status::{status_json, status_text};
 pub use step_words::step_words;
+pub use why::{explanation_json, explanation_text};
 
 /// The version of all JSON output.
 pub const FORMAT_VERSION: u32 = 1;

@@ -5,12 +5,14 @@
 
 mod baseline;
 mod desired;
+mod explanation;
 mod observed;
 mod organization;
 mod snapshot;
 
 pub use baseline::*;
 pub use desired::*;
+pub use explanation::*;
 pub use observed::*;
 pub use organization::*;
 pub use snapshot::*;
