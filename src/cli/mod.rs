@@ -7,12 +7,14 @@ mod apply;
 mod args;
 mod clock;
 mod destroy;
+mod edit;
 mod execute;
 mod failure;
 mod history;
 mod iam_policy;
 mod locked;
 mod plan;
+mod promote;
 mod rehearse;
 mod render;
 mod schema;
@@ -22,6 +24,7 @@ mod snapshot;
 mod status;
 mod terminal;
 mod validate;
+mod why;
 mod world;
 
 use std::ffi::OsString;
@@ -50,6 +53,8 @@ pub async fn run(
     let result = match &arguments.command {
         Command::Validate(args) => Box::pin(validate::run(args, &world, &terminal)).await,
         Command::Plan(args) => Box::pin(plan::run(args, &world, &terminal)).await,
+        Command::Promote(args) => Box::pin(promote::run(args, &world, &terminal)).await,
+        Command::Why(args) => Box::pin(why::run(args, &world, &terminal)).await,
         Command::Apply(args) => Box::pin(apply::run(args, &world, &terminal)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, &world, &terminal)).await,
         Command::Status(args) => Box::pin(status::run(args, &world, &terminal)).await,

@@ -21,6 +21,16 @@ pub(super) async fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let policy = world::policy(&args.policy)?;
+    of(&policy, args, world, terminal).await
+}
+
+/// Plans a policy that has been read.
+pub(super) async fn of(
+    policy: &Policy,
+    args: &PlanArgs,
+    world: &World,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     if let Some(path) = &args.org {
         let snapshot = world::snapshot(path)?;
         terminal.say(&format!(
@@ -28,11 +38,11 @@ pub(super) async fn run(
             path.display(),
             snapshot.taken_at
         ));
-        world::warn_of_other_region(&policy, &snapshot, terminal);
-        return show(args, &policy, &SimulatedAws::new(snapshot), terminal).await;
+        world::warn_of_other_region(policy, &snapshot, terminal);
+        return show(args, policy, &SimulatedAws::new(snapshot), terminal).await;
     }
     let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
-    show(args, &policy, &aws, terminal).await
+    show(args, policy, &aws, terminal).await
 }
 
 async fn show(

@@ -133,30 +133,33 @@ fn baseline(
         line: None,
         rule: None,
     };
-    let ring = || undated(system, said(policy, wish.approve.as_ref(), today));
-    let rule = |rule: &Rule| ApprovalsExplained {
-        rule: Some(line(policy, &rule.place)),
-        ..match &rule.approve {
-            Some(approve) => undated(system, said(policy, Some(approve), today)),
-            None => ring(),
-        }
+    let ring = said(policy, wish.approve.as_ref(), today);
+    let rule = |rule: &Rule| {
+        let approve = rule.approve.as_ref().or(wish.approve.as_ref());
+        let rule = Some(line(policy, &rule.place));
+        ApprovalsExplained { rule, ..undated(system, said(policy, approve, today)) }
     };
     let (origin, approvals) = match found.map(|found| &found.value) {
         // AWS's default says itself when its patches are approved, unless the file does.
-        None | Some(BaselineWish::Aws) => (
-            BaselineOrigin::Aws,
-            vec![if wish.approve.is_some() { ring() } else { as_it_is }],
-        ),
+        None | Some(BaselineWish::Aws) => {
+            let is_said = wish.approve.is_some() && undated(system, ring.clone()) == ring;
+            (BaselineOrigin::Aws, vec![if is_said { ring } else { as_it_is }])
+        }
         Some(BaselineWish::Existing(id)) => {
             (BaselineOrigin::Existing { id: id.clone() }, vec![as_it_is])
         }
         Some(BaselineWish::Named(name)) => {
             (BaselineOrigin::Named { name: name.to_string() }, vec![as_it_is])
         }
-        Some(BaselineWish::Rules(rules)) => (
-            BaselineOrigin::Rules { count: rules.rules.len() },
-            rules.rules.iter().map(rule).collect(),
-        ),
+        Some(BaselineWish::Rules(rules)) => {
+            let origin = BaselineOrigin::Rules { count: rules.rules.len() };
+            // Patches that a ring approves by name take the place of rules.
+            if matches!(ring.approvals, Approvals::Only { .. }) {
+                (origin, vec![ring])
+            } else {
+                (origin, rules.rules.iter().map(rule).collect())
+            }
+        }
     };
     BaselineExplained {
         system,
@@ -166,7 +169,7 @@ fn baseline(
     }
 }
 
-/// Neither days nor a date mean anything where there are no release dates.
+/// Neither days nor a day mean anything where there are no release dates.
 fn undated(system: OperatingSystem, said: ApprovalsExplained) -> ApprovalsExplained {
     let is_dated =
         matches!(said.approvals, Approvals::AfterDays { .. } | Approvals::Until { .. });

@@ -217,7 +217,9 @@ pub fn promote(
             "`{to}` went by days after release, which moves on by itself; from now on it stays where it is until somebody promotes again"
         ));
     }
-    notes.extend(untouched(wish));
+    if let Extent::UpTo(_) = given {
+        notes.extend(untouched(wish));
+    }
     let Some(text) = edit::approve(&policy.text, taker, &given) else {
         return Err(Unpromoted::Unedited {
             file: policy.file.clone(),
@@ -323,34 +325,19 @@ fn news(has: &Extent, given: &Extent) -> News {
     }
 }
 
-/// What of a ring does not go by its approvals.
-fn untouched(ring: &RingWish) -> Vec<String> {
-    let mut taken = Vec::new();
-    let mut lines = Vec::new();
-    for (system, baseline) in &ring.baselines {
-        match &baseline.value {
-            BaselineWish::Existing(_) | BaselineWish::Named(_) => taken.push(system.key()),
-            BaselineWish::Rules(rules) => {
-                let own = rules.rules.iter().filter(|rule| rule.approve.is_some());
-                lines.extend(own.map(|rule| rule.place.line.to_string()));
-            }
-            BaselineWish::Aws => {}
-        }
-    }
-    let mut notes = Vec::new();
-    if !taken.is_empty() {
-        notes.push(format!(
-            "`{}` takes baselines as they are for {}, which its approvals do not change",
-            ring.name,
-            taken.join(", ")
-        ));
-    }
-    if !lines.is_empty() {
-        notes.push(format!(
+/// Rules of a ring that do not go by its day, since they have their own.
+fn untouched(ring: &RingWish) -> Option<String> {
+    let rules = ring.baselines.values().filter_map(|baseline| match &baseline.value {
+        BaselineWish::Rules(rules) => Some(&rules.rules),
+        BaselineWish::Aws | BaselineWish::Existing(_) | BaselineWish::Named(_) => None,
+    });
+    let own = rules.flatten().filter(|rule| rule.approve.is_some());
+    let lines: Vec<String> = own.map(|rule| rule.place.line.to_string()).collect();
+    (!lines.is_empty()).then(|| {
+        format!(
             "rules of `{}` that have their own `approve` keep it: line {}",
             ring.name,
             lines.join(", ")
-        ));
-    }
-    notes
+        )
+    })
 }

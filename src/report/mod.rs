@@ -18,6 +18,7 @@ mod step_marks;
 mod step_words;
 mod style;
 mod why;
+mod why_ring;
 
 pub use edit::edit_text;
 pub use history::{history_json, history_text, lock_news};
