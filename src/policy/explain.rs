@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use crate::{
-    ids::{AccountId, CallAs, OuId, Region},
+    ids::{AccountId, OuId, Region},
     state::{
-        About, Account, AccountExplained, AccountReach, AccountState, Explanation, FileLine,
-        Joiners, LeftOut, Obstacle, Organization, OuExplained, OuReach, Reason, RegionExplained,
-        RingCount, RingExplained, RingTarget, SkipReason,
+        About, Account, AccountExplained, AccountReach, Explanation, FileLine, Joiners, LeftOut,
+        Obstacle, Organization, OuExplained, OuReach, RegionExplained, RingCount, RingExplained,
+        RingTarget, SkipReason,
     },
 };
 
@@ -21,12 +21,11 @@ use super::{
     cover::{Division, Excluded},
     error::Problem,
     explain_ring::{self, line},
-    file::{self, Value},
     identity::Surroundings,
     paths::Paths,
     resolve,
     subject::{Found, Subject, UnknownSubject, known_region},
-    values::{At, ManagementAccount, NewAccounts, OuRef, Policy},
+    values::{At, NewAccounts, OuRef, Policy},
 };
 
 /// Says why an account or an OU is in a policy or is not, and what it gets; of a Region, where one is asked
@@ -101,19 +100,19 @@ fn unfit(policy: &Policy, problems: &[Problem]) -> Vec<String> {
 }
 
 /// A policy laid over an organization, and what is asked.
-struct Question<'a> {
-    policy: &'a Policy,
-    surroundings: Surroundings<'a>,
-    organization: &'a Organization,
-    tree: &'a Paths<'a>,
+pub(super) struct Question<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) surroundings: Surroundings<'a>,
+    pub(super) organization: &'a Organization,
+    pub(super) tree: &'a Paths<'a>,
     /// The OUs that the rings are to cover together, where the policy says so.
-    scope: Option<&'a BTreeSet<OuId>>,
-    excluded: &'a Excluded,
-    division: &'a Division<'a>,
+    pub(super) scope: Option<&'a BTreeSet<OuId>>,
+    pub(super) excluded: &'a Excluded,
+    pub(super) division: &'a Division<'a>,
     /// The ring of the management account, where it is covered.
-    own_stacks: Option<usize>,
-    region: Option<&'a Region>,
-    today: Date,
+    pub(super) own_stacks: Option<usize>,
+    pub(super) region: Option<&'a Region>,
+    pub(super) today: Date,
 }
 
 impl Question<'_> {
@@ -171,7 +170,7 @@ impl Question<'_> {
         }
     }
 
-    fn is_management(&self, account: &Account) -> bool {
+    pub(super) fn is_management(&self, account: &Account) -> bool {
         account.id == *self.organization.management_account()
     }
 
@@ -181,119 +180,8 @@ impl Question<'_> {
         own.or_else(|| self.division.ring_of(&account.parent))
     }
 
-    /// Every reason why an account gets nothing, that of the plan first.
-    fn reasons(&self, account: &Account) -> Vec<Reason> {
-        if self.is_management(account) {
-            return if self.own_stacks.is_some() { Vec::new() } else { self.management(account) };
-        }
-        let mut reasons: Vec<Reason> = self.by_id(account).into_iter().collect();
-        reasons.extend(self.ou_reasons(&account.parent));
-        if account.state != AccountState::Active {
-            let because = SkipReason::NotActive { state: account.state.clone() };
-            reasons.push(Reason { because, line: None, remark: None });
-        }
-        reasons
-    }
-
-    /// Why the management account gets nothing.
-    fn management(&self, account: &Account) -> Vec<Reason> {
-        let said = self.key_line("management_account");
-        let remark = match (self.policy.management_account, self.surroundings.call_as) {
-            (ManagementAccount::Exclude, _) => {
-                "`management_account: include` would give it stacks of its own"
-            }
-            (ManagementAccount::Include, CallAs::DelegatedAdministrator) => {
-                "`include` can't be done from a delegated administrator's account; run orgpatch in the management account for that"
-            }
-            (ManagementAccount::Include, CallAs::ManagementAccount) => {
-                "it would have stacks of its own, were it not excluded by its ID"
-            }
-        };
-        let because = SkipReason::ManagementAccount;
-        let first = Reason { because, line: said, remark: Some(remark.to_owned()) };
-        std::iter::once(first).chain(self.by_id(account)).collect()
-    }
-
-    /// The line of a key of the file's top level; none where the file does not have it.
-    fn key_line(&self, name: &str) -> Option<FileLine> {
-        let Value::Map(entries) = file::read(&self.policy.text).ok()?.value else { return None };
-        let (key, _) = entries.iter().find(|(key, _)| key.name == name)?;
-        Some(line(self.policy, &key.place))
-    }
-
-    fn by_id(&self, account: &Account) -> Option<Reason> {
-        let because = self.excluded.accounts.get(&account.id)?.clone();
-        Some(Reason { because, line: self.exclusion(&account.id), remark: None })
-    }
-
-    /// Where the file excludes an account.
-    fn exclusion(&self, account: &AccountId) -> Option<FileLine> {
-        let accounts = &self.policy.targets.excluded_accounts;
-        let found = accounts.iter().find(|excluded| excluded.id.value == *account)?;
-        Some(line(self.policy, &found.id.place))
-    }
-
-    /// An exclusion that is over.
-    fn ended(&self, account: &Account) -> Option<String> {
-        let accounts = &self.policy.targets.excluded_accounts;
-        let found = accounts.iter().find(|excluded| excluded.id.value == account.id)?;
-        let until = found.until.filter(|until| *until < self.today)?;
-        let line = line(self.policy, &found.id.place);
-        Some(format!("{line}: its exclusion ended on {until}"))
-    }
-
-    /// Every reason why an OU is not in.
-    fn ou_reasons(&self, ou: &OuId) -> Vec<Reason> {
-        let in_scope = self.scope.and_then(|scope| {
-            self.organization.ancestors(ou).find(|above| scope.contains(*above))
-        });
-        let is_in_no_ring = self.division.ring_of(ou).is_none();
-        let mut reasons = Vec::new();
-        if is_in_no_ring && in_scope.is_none() {
-            let because = SkipReason::NotTargeted;
-            reasons.push(Reason { because, line: None, remark: None });
-        }
-        for above in self.organization.ancestors(ou).filter(|ou| self.excluded.ous.contains(*ou)) {
-            let path = self.organization.path(above);
-            let reason = |line, remark| Reason {
-                because: SkipReason::ExcludedOu { ou: path.clone() },
-                line,
-                remark,
-            };
-            match &self.policy.targets.excluded_ous {
-                None => reasons.push(reason(None, Some(BY_DEFAULT.to_owned()))),
-                Some(_) => {
-                    let lines = self.rules(above).into_iter();
-                    reasons.extend(lines.map(|line| reason(Some(line), None)));
-                }
-            }
-        }
-        if let (true, Some(named)) = (is_in_no_ring, in_scope) {
-            let line = self.scope_line(named);
-            reasons.push(Reason { because: SkipReason::InNoRing, line, remark: None });
-        }
-        reasons
-    }
-
-    /// The lines that exclude an OU.
-    fn rules(&self, ou: &OuId) -> Vec<FileLine> {
-        let rules = self.policy.targets.excluded_ous.iter().flatten();
-        rules
-            .filter(|rule| match &rule.value {
-                OuRef::Name(name) => self.tree.named(name).contains(ou),
-                OuRef::Path(_) | OuRef::Id(_) => self.finds(rule).as_ref() == Some(ou),
-            })
-            .map(|rule| line(self.policy, &rule.place))
-            .collect()
-    }
-
-    fn scope_line(&self, ou: &OuId) -> Option<FileLine> {
-        let mut named = self.policy.targets.ous.iter().flatten();
-        let named = named.find(|named| self.finds(named).as_ref() == Some(ou))?;
-        Some(line(self.policy, &named.place))
-    }
-
-    fn finds(&self, ou: &At<OuRef>) -> Option<OuId> {
+    /// The OU that the file means.
+    pub(super) fn finds(&self, ou: &At<OuRef>) -> Option<OuId> {
         self.tree.find(ou, "ous", &mut Vec::new())
     }
 
@@ -413,6 +301,3 @@ impl Question<'_> {
         }
     }
 }
-
-/// Why an OU is excluded that the file does not exclude.
-const BY_DEFAULT: &str = "by default, since the policy has no `targets.exclude.ous`";

@@ -21,6 +21,7 @@ mod edit;
 mod error;
 mod exceptions;
 mod explain;
+mod explain_reasons;
 mod explain_ring;
 mod file;
 mod fields;
