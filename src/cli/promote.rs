@@ -2,10 +2,11 @@
 
 use crate::{
     cli::{
-        args::{Output, PlanArgs, PromoteArgs},
+        args::{PlanArgs, PlanOutput, PromoteArgs, Show},
         clock, edit,
         failure::{Exit, Failure},
         plan,
+        selection::SelectionArgs,
         terminal::Terminal,
         world::{self, World},
     },
@@ -51,9 +52,10 @@ pub(super) async fn run(
     }
     let plan = PlanArgs {
         policy: path.clone(),
-        output: Output::Text,
+        selection: SelectionArgs::default(),
+        output: PlanOutput::Text,
         detailed_exitcode: false,
-        details: false,
+        show: Show::Changes,
         org: org.clone(),
     };
     let planned = Box::pin(plan::of(&edited.policy, &plan, world, terminal)).await;

@@ -4,10 +4,10 @@ use jiff::{ToSpan as _, civil::Date};
 
 use crate::state::Approvals;
 
-use super::rules::{Approve, Until};
-
-/// Days after release where nobody says anything else.
-const DEFAULT_DAYS: u16 = 7;
+use super::{
+    baselines::{DEFAULT_DAYS, day},
+    rules::{Approve, Until},
+};
 
 /// How far approvals reach on a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,13 +46,13 @@ pub(super) fn in_force(approve: Option<&Approve>, today: Date) -> Approvals {
     match approve {
         None => Approvals::AfterDays { days: DEFAULT_DAYS },
         Some(Approve::AfterDays(days)) => Approvals::AfterDays { days: *days },
-        Some(Approve::Until(Until::Date(date))) => Approvals::Until { date: *date, word: None },
-        Some(Approve::Until(Until::MonthStart)) => {
-            Approvals::Until { date: today.first_of_month(), word: Some("month-start") }
-        }
-        Some(Approve::Until(Until::PreviousMonthStart)) => Approvals::Until {
-            date: today.first_of_month().saturating_sub(1.month()),
-            word: Some("previous-month-start"),
+        Some(Approve::Until(until)) => Approvals::Until {
+            date: day(*until, today),
+            word: match until {
+                Until::Date(_) => None,
+                Until::MonthStart => Some("month-start"),
+                Until::PreviousMonthStart => Some("previous-month-start"),
+            },
         },
         Some(Approve::Only(patches)) => {
             Approvals::Only { patches: patches.iter().map(|patch| patch.value.clone()).collect() }

@@ -19,6 +19,7 @@ use crate::{
 
 use super::{
     cover::{Division, Excluded},
+    dates,
     error::Problem,
     explain_ring::{self, line},
     identity::Surroundings,
@@ -46,17 +47,15 @@ pub fn explain(
     if let Some(region) = region {
         known_region(region, regions)?;
     }
-    let mut problems = Vec::new();
+    let (mut problems, _) = dates::on(policy, today);
     let tree = Paths::of(organization);
     let ous = resolve::targets(policy, &tree, &mut problems);
     let scope = resolve::scope(policy, &tree, &ous, organization, &mut problems);
-    // What the next two warn of is told where the account is asked about.
-    let mut warnings = Vec::new();
-    let excluded =
-        resolve::excluded(policy, &tree, organization, today, &mut problems, &mut warnings);
+    let excluded = resolve::excluded(policy, &tree, organization, today, &mut problems);
     let division = Division::new(organization, &ous, &excluded);
+    // What this warns of is told where the management account is asked about.
     let own_stacks =
-        resolve::own_stacks(policy, &division, surroundings, &excluded, &mut warnings);
+        resolve::own_stacks(policy, &division, surroundings, &excluded, &mut Vec::new());
     let question = Question {
         policy,
         surroundings,

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use crate::{
-    ids::{OperatingSystem, Region, RingName},
+    ids::{OperatingSystem, Region},
     state::{
         Approvals, ApprovalsExplained, BaselineExplained, BaselineOrigin, ExceptionExplained,
         FileLine, RingExplained, RunExplained, ScheduleLine,
@@ -14,14 +14,10 @@ use crate::{
 use super::{
     approvals, calendars, compile,
     error::Place,
+    exceptions,
     rules::{Approve, BaselineWish, Rule},
     values::{At, Policy, RingWish},
 };
-
-/// Operating systems whose patches have no release dates for AWS, so that neither days nor a date hold them
-/// back (API reference of `PatchRule`; Raspberry Pi OS by analogy).
-const WITHOUT_DATES: [OperatingSystem; 3] =
-    [OperatingSystem::Debian, OperatingSystem::Raspbian, OperatingSystem::Ubuntu];
 
 /// The line of a place.
 pub(super) fn line(policy: &Policy, place: &Place) -> FileLine {
@@ -55,7 +51,7 @@ pub(super) fn ring(
             .into_iter()
             .map(|system| baseline(policy, wish, system, today))
             .collect(),
-        exceptions: exceptions(policy, wish, today),
+        exceptions: rejected(policy, wish, today),
         regions,
     }
 }
@@ -173,19 +169,18 @@ fn baseline(
 fn undated(system: OperatingSystem, said: ApprovalsExplained) -> ApprovalsExplained {
     let is_dated =
         matches!(said.approvals, Approvals::AfterDays { .. } | Approvals::Until { .. });
-    if is_dated && WITHOUT_DATES.contains(&system) {
+    if is_dated && !system.tells_release_dates() {
         ApprovalsExplained { approvals: Approvals::AtOnce, ..said }
     } else {
         said
     }
 }
 
-fn exceptions(policy: &Policy, wish: &RingWish, today: Date) -> Vec<ExceptionExplained> {
-    let is_meant = |rings: &Vec<At<RingName>>| rings.iter().any(|ring| ring.value == wish.name);
+fn rejected(policy: &Policy, wish: &RingWish, today: Date) -> Vec<ExceptionExplained> {
     policy
         .exceptions
         .iter()
-        .filter(|exception| exception.rings.as_ref().is_none_or(is_meant))
+        .filter(|exception| exceptions::is_in(exception, &wish.name))
         .filter(|exception| exception.until.value >= today)
         .map(|exception| ExceptionExplained {
             patch: exception.patch.value.clone(),
