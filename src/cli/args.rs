@@ -3,6 +3,7 @@
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
 
 use crate::{
     cli::selection::SelectionArgs,
@@ -65,6 +66,13 @@ pub(super) enum Command {
     /// Find what else patches the same nodes: stack sets, other policies, and with --deep what was set up in
     /// the accounts.
     Conflicts(ConflictsArgs),
+    /// Give a ring the approvals of an earlier one: edit the policy file, show the plan.
+    ///
+    /// The edit leaves everything else in the file as it is, comments too. It is written before the plan is
+    /// made, so it stays where there are no credentials for a plan. With --dry-run nothing is written.
+    Promote(PromoteArgs),
+    /// Say why an account or an OU is in or out, with the lines of the policy.
+    Why(WhyArgs),
     /// Make the organization match the policy.
     Apply(ApplyArgs),
     /// Take away all that a policy has made.
@@ -167,6 +175,60 @@ pub(super) struct PlanArgs {
     /// Plan offline, over a recorded organization in which nothing is deployed.
     #[arg(long, value_name = "SNAPSHOT")]
     pub(super) org: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PromoteArgs {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    pub(super) policy: PathBuf,
+
+    /// The ring that has the approvals.
+    #[arg(long, value_name = "RING")]
+    pub(super) from: RingName,
+
+    /// The ring that is given them; it comes behind the other one in the file.
+    #[arg(long, value_name = "RING")]
+    pub(super) to: RingName,
+
+    /// Give it the patches released up to this day, in UTC, and not all that the other ring has today.
+    #[arg(long, value_name = "DATE", value_parser = date, conflicts_with = "only")]
+    pub(super) until: Option<Date>,
+
+    /// Give it these patches, and no other.
+    #[arg(long, value_name = "PATCH", num_args = 1..)]
+    pub(super) only: Vec<String>,
+
+    /// Show the edit and the plan, and write nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Plan offline, over a recorded organization in which nothing is deployed.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(super) org: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WhyArgs {
+    /// The policy file.
+    #[arg(value_name = "FILE")]
+    pub(super) policy: PathBuf,
+
+    /// An account, by ID or name, or an OU, by path, name or ID.
+    #[arg(value_name = "ACCOUNT|OU")]
+    pub(super) subject: String,
+
+    /// A Region: whether it is among the ring's, and what happens in it.
+    #[arg(value_name = "REGION")]
+    pub(super) in_region: Option<Region>,
+
+    /// Look it up offline, in a recorded organization.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(super) org: Option<PathBuf>,
+
+    /// The form of the answer.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(super) output: Output,
 }
 
 #[derive(Debug, Args)]
@@ -493,4 +555,10 @@ fn assumption(text: &str) -> Result<(String, Span), String> {
     }
     let names = known.named().map(|(name, _, _)| name).join(", ");
     Err(format!("nothing is called `{name}`; there are {names}"))
+}
+
+/// A day, in the one form that a policy has.
+fn date(text: &str) -> Result<Date, String> {
+    let date = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
+    date.ok_or_else(|| "write year, month and day: `2027-01-31`".to_owned())
 }

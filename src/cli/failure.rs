@@ -5,7 +5,7 @@ use crate::{
     cloud::{CloudError, CloudErrorKind},
     discover::DiscoverError,
     plan::{Refusal, Unselected},
-    policy::Problems,
+    policy::{Problems, UnknownSubject, Unpromoted},
     rehearsal::Unrehearsed,
 };
 
@@ -169,6 +169,33 @@ impl From<Unrehearsed> for Failure {
             Unrehearsed::Organization(error) => error.into(),
             Unrehearsed::Policy(problems) => Self::policy(Exit::Failed, &problems),
             Unrehearsed::Refused(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl From<UnknownSubject> for Failure {
+    fn from(unknown: UnknownSubject) -> Self {
+        Self::new(Exit::Usage, unknown.to_string()).help(unknown.help())
+    }
+}
+
+impl From<Unpromoted> for Failure {
+    fn from(error: Unpromoted) -> Self {
+        let exit = match &error {
+            Unpromoted::NotAPolicy(problems) => return Self::policy(Exit::Usage, problems),
+            Unpromoted::NoSuchRing { .. } | Unpromoted::SameRing(_) => Exit::Usage,
+            Unpromoted::Unedited { .. } => Exit::Failed,
+            Unpromoted::Behind { .. }
+            | Unpromoted::Future { .. }
+            | Unpromoted::NotYet { .. }
+            | Unpromoted::ByName { .. }
+            | Unpromoted::NotListed { .. }
+            | Unpromoted::Back { .. } => Exit::Refused,
+        };
+        let failure = Self::new(exit, format!("{error}; nothing was changed"));
+        match error.help() {
+            Some(help) => failure.help(help),
+            None => failure,
         }
     }
 }

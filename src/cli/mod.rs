@@ -8,6 +8,7 @@ mod args;
 mod clock;
 mod conflicts;
 mod destroy;
+mod edit;
 mod execute;
 mod failure;
 mod history;
@@ -16,6 +17,7 @@ mod locked;
 mod next_runs;
 mod plan;
 mod policies;
+mod promote;
 mod rehearse;
 mod render;
 mod schema;
@@ -25,6 +27,7 @@ mod snapshot;
 mod status;
 mod terminal;
 mod validate;
+mod why;
 mod world;
 
 use std::ffi::OsString;
@@ -54,6 +57,8 @@ pub async fn run(
         Command::Validate(args) => Box::pin(validate::run(args, &world, &terminal)).await,
         Command::Plan(args) => Box::pin(plan::run(args, &world, &terminal)).await,
         Command::Conflicts(args) => Box::pin(conflicts::run(args, &world, &terminal)).await,
+        Command::Promote(args) => Box::pin(promote::run(args, &world, &terminal)).await,
+        Command::Why(args) => Box::pin(why::run(args, &world, &terminal)).await,
         Command::Apply(args) => Box::pin(apply::run(args, &world, &terminal)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, &world, &terminal)).await,
         Command::Status(args) => Box::pin(status::run(args, &world, &terminal)).await,

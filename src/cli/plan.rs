@@ -22,6 +22,16 @@ pub(super) async fn run(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let given = policies::read(&args.policies)?;
+    of(&given, args, world, terminal).await
+}
+
+/// Plans policies that have been read.
+pub(super) async fn of(
+    given: &[Given],
+    args: &PlanArgs,
+    world: &World,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     if let Some(path) = &args.org {
         let snapshot = world::snapshot(path)?;
         terminal.say(&format!(
@@ -29,17 +39,17 @@ pub(super) async fn run(
             path.display(),
             snapshot.taken_at
         ));
-        for Given { policy, .. } in &given {
+        for Given { policy, .. } in given {
             world::warn_of_other_region(policy, &snapshot, terminal);
         }
         let aws = SimulatedAws::new(snapshot);
         let clouds: Vec<&SimulatedAws> = given.iter().map(|_| &aws).collect();
-        return show(args, &given, &clouds, terminal).await;
+        return show(args, given, &clouds, terminal).await;
     }
-    let connected = policies::connect(&given, world, terminal).await?;
+    let connected = policies::connect(given, world, terminal).await?;
     let clouds: Vec<_> =
         given.iter().map(|given| &connected[&given.policy.home_region.value]).collect();
-    show(args, &given, &clouds, terminal).await
+    show(args, given, &clouds, terminal).await
 }
 
 /// Plans each policy with the cloud that stands at its place.

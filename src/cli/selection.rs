@@ -9,7 +9,7 @@ use crate::{
 };
 
 // What a run keeps to. (clap would take a documentation comment for that of the command.)
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(super) struct SelectionArgs {
     /// Keep to these rings, with commas between, and leave all others as they are.
     #[arg(long, value_name = "RING", value_delimiter = ',')]

@@ -106,7 +106,7 @@ pub(super) struct Unsaid {
 }
 
 impl Unsaid {
-    fn message(&self) -> String {
+    pub(super) fn message(&self) -> String {
         let beside = if self.days < 0 { "the day before" } else { "the day after" };
         format!(
             "`{}` is on {beside} in UTC, at some time of the year at least, and State Manager has no words for that",

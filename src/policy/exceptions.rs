@@ -210,7 +210,7 @@ fn not_ours(exception: &Exception, ring: &RingWish) -> Problem {
 }
 
 /// Whether an exception holds in a ring.
-fn is_in(exception: &Exception, ring: &RingName) -> bool {
+pub(super) fn is_in(exception: &Exception, ring: &RingName) -> bool {
     exception.rings.as_ref().is_none_or(|rings| rings.iter().any(|name| name.value == *ring))
 }
 

@@ -93,7 +93,11 @@ pub fn resolve(
 }
 
 /// The OUs that each ring names. No two rings may name the same one.
-fn targets(policy: &Policy, tree: &Paths<'_>, problems: &mut Vec<Problem>) -> Vec<BTreeSet<OuId>> {
+pub(super) fn targets(
+    policy: &Policy,
+    tree: &Paths<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<BTreeSet<OuId>> {
     let mut owners: BTreeMap<OuId, &RingName> = BTreeMap::new();
     policy
         .rings
@@ -117,7 +121,7 @@ fn targets(policy: &Policy, tree: &Paths<'_>, problems: &mut Vec<Problem>) -> Ve
 }
 
 /// The OUs that the rings are to cover together, where a policy with rings says so. No ring may reach beyond.
-fn scope(
+pub(super) fn scope(
     policy: &Policy,
     tree: &Paths<'_>,
     targets: &[BTreeSet<OuId>],
@@ -230,7 +234,7 @@ fn enabled(policy: &Policy, regions: &BTreeMap<Region, RegionStatus>, problems: 
     }
 }
 
-fn excluded(
+pub(super) fn excluded(
     policy: &Policy,
     tree: &Paths<'_>,
     organization: &Organization,
@@ -287,7 +291,7 @@ fn excluded(
 
 /// The ring through which the management account is covered, if it is: that of its OU, else the last one,
 /// which is rolled out behind all others.
-fn own_stacks(
+pub(super) fn own_stacks(
     policy: &Policy,
     division: &Division<'_>,
     surroundings: Surroundings<'_>,

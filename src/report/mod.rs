@@ -4,6 +4,7 @@
 //! [`cli`](crate::cli) strips where nobody would see them. JSON output has a `format_version`.
 
 mod conflicts;
+mod edit;
 mod history;
 mod markdown;
 mod next_runs;
@@ -19,10 +20,13 @@ mod status;
 mod step_marks;
 mod step_words;
 mod style;
+mod why;
+mod why_ring;
 
 pub use conflicts::{
     Depth, between_text, conflicts_json, conflicts_text, file_heading, plans_json,
 };
+pub use edit::edit_text;
 pub use history::{history_json, history_text, lock_news};
 pub use next_runs::{next_runs_json, next_runs_text};
 pub use outcome::outcome_text;
@@ -34,6 +38,7 @@ pub use rehearsal::{fault_words, rehearsal_json, rehearsal_text};
 pub use runs_ics::next_runs_ics;
 pub use status::{status_json, status_text};
 pub use step_words::step_words;
+pub use why::{explanation_json, explanation_text};
 
 /// The version of all JSON output.
 pub const FORMAT_VERSION: u32 = 1;

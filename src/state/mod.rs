@@ -6,6 +6,7 @@
 mod baseline;
 mod cron;
 mod desired;
+mod explanation;
 mod foreign;
 mod observed;
 mod organization;
@@ -15,6 +16,7 @@ mod snapshot;
 pub use baseline::*;
 pub use cron::*;
 pub use desired::*;
+pub use explanation::*;
 pub use foreign::*;
 pub use observed::*;
 pub use organization::*;

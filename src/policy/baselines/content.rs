@@ -11,7 +11,7 @@ use crate::{
 use super::patch_names;
 
 /// After how many days a patch is approved where nothing says so, as in AWS's defaults.
-const DEFAULT_DAYS: u16 = 7;
+pub(in crate::policy) const DEFAULT_DAYS: u16 = 7;
 
 /// What a ring's `approve` means on a day for an operating system that is left to AWS.
 pub(super) fn approval(system: OperatingSystem, approve: &Approve, today: Date) -> Approval {
@@ -78,7 +78,7 @@ fn patch_rule(rule: &Rule, ring: Option<&Approve>, today: Date) -> PatchRule {
 }
 
 /// The day that is meant, which AWS includes.
-fn day(until: Until, today: Date) -> Date {
+pub(in crate::policy) fn day(until: Until, today: Date) -> Date {
     let first = today.first_of_month();
     match until {
         Until::Date(date) => date,

@@ -23,6 +23,7 @@ use super::{
     values::At,
 };
 
+pub(super) use content::{DEFAULT_DAYS, day};
 pub(super) use patch_names::{Listed, fits};
 pub(super) use rules::{MOST_PATCHES, patch_problem};
 pub(super) use vocabulary::{FilterKey, products};
