@@ -92,6 +92,14 @@ fn the_schema_has_the_keys_that_the_parser_takes_and_no_others() {
         ("/properties/rings/items/properties/patching/properties", ring("patching: { qqqq: 1 }")),
         ("/$defs/approve/properties", format!("{POLICY}approve: {{ qqqq: 1 }}\n")),
         (
+            "/$defs/baseline_suse/anyOf/5/properties",
+            format!("{POLICY}baselines: {{ suse: {{ qqqq: 1 }} }}\n"),
+        ),
+        (
+            "/$defs/sources/items/properties",
+            format!("{POLICY}baselines: {{ suse: {{ sources: [{{ qqqq: 1 }}] }} }}\n"),
+        ),
+        (
             "/properties/exceptions/items/properties",
             format!("{POLICY}exceptions: [{{ qqqq: 1 }}]\n"),
         ),

@@ -5,6 +5,7 @@
 //! depends on the day, on other keys or on the organization. Lists that grow on AWS's side are open in it.
 
 mod filters;
+mod patches;
 mod rules;
 mod schedule;
 mod settings;

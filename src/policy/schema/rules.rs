@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{ids::OperatingSystem, policy::baselines::MOST_PATCHES};
+use crate::ids::OperatingSystem;
 
 use super::{
     TEXT,
     filters::{self, Family, MOST_FILTERS, filters},
-    regional_arn,
+    patches, regional_arn,
 };
 
 /// What other parts refer to.
@@ -18,12 +18,11 @@ pub(super) fn definitions() -> Value {
         ("approve_by_release", approve_by_release()),
         ("baselines", baselines()),
         ("compliance", compliance()),
-        ("patch", patch()),
-        ("patches", patches()),
         ("sources", sources()),
     ] {
         definitions.insert(name.to_owned(), definition);
     }
+    definitions.extend(patches::definitions());
     for family in Family::ALL {
         let name = family.name();
         definitions.extend(filters::definitions(family));
@@ -82,30 +81,6 @@ fn until() -> Value {
             { "enum": ["month-start", "previous-month-start"] },
             { "$ref": "#/$defs/date" },
         ],
-    })
-}
-
-fn patches() -> Value {
-    json!({
-        "anyOf": [
-            { "$ref": "#/$defs/patch" },
-            {
-                "type": "array",
-                "maxItems": MOST_PATCHES,
-                "uniqueItems": true,
-                "items": { "$ref": "#/$defs/patch" },
-            },
-        ],
-    })
-}
-
-fn patch() -> Value {
-    json!({
-        "description": "A patch. Windows: an article (KB…) or a bulletin (MS…). Linux: a package, for yum, dnf and zypper with one * at most; approved by name, for yum and dnf also a CVE, an advisory or a number of Bugzilla. macOS: a package.",
-        "type": TEXT,
-        "minLength": 1,
-        "maxLength": 100,
-        "examples": ["KB5034439", "kernel-*", "CVE-2026-12345", "RHSA-2017:0864"],
     })
 }
 
@@ -216,7 +191,7 @@ fn whole_baseline(family: Family) -> Value {
             "rules": { "$ref": format!("#/$defs/rules_{name}") },
             "approved": {
                 "description": "Patches that are approved by name.",
-                "$ref": "#/$defs/patches",
+                "$ref": format!("#/$defs/patches_{name}"),
             },
             "approved_compliance": {
                 "description": "How bad it is when one of `approved` is missing.",
@@ -225,7 +200,7 @@ fn whole_baseline(family: Family) -> Value {
             },
             "rejected": {
                 "description": "Patches that are rejected by name.",
-                "$ref": "#/$defs/patches",
+                "$ref": format!("#/$defs/patches_{name}"),
             },
             "rejected_action": {
                 "description": "What becomes of `rejected`. With `allow_as_dependency` they are installed where another patch needs them. With `block` neither they nor what needs them is.",
