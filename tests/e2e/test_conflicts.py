@@ -1,0 +1,175 @@
+"""Who else patches the same nodes: other policies, Quick Setup, and members themselves."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+import look
+from emulator import MANAGEMENT_ACCOUNT
+from organization import GLOBAL, HOME
+from world import World
+
+ROLE = "OrganizationAccountAccessRole"
+QUICK_SETUP = "AWS-QuickSetup-PatchPolicy-TA-q4bkg"
+# As Quick Setup's has it: all nodes.
+TEMPLATE = json.dumps(
+    {
+        "Parameters": {"TargetType": {"Type": "String"}},
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+    }
+)
+
+
+def _file(world: World, name: str, region: str, ou: str = "/Security") -> str:
+    """A policy for one OU in one Region."""
+    policy = world.policy(
+        name=name, ous=(ou,), regions=(region,), management_account="exclude"
+    )
+    return world.write(policy)
+
+
+def test_two_policies_for_the_same_nodes(
+    small_world: World, regions: Iterator[str]
+) -> None:
+    here, elsewhere = next(regions), next(regions)
+    first = _file(small_world, "first", here)
+    second = _file(small_world, "second", here)
+    apart = _file(small_world, "apart", elsewhere)
+    members = small_world.organization.ids("audit", "log-archive")
+
+    found = small_world.run("conflicts", first, second, apart).exits(4)
+
+    found.says("first", "second", here, "|".join(members))
+    as_json = small_world.run("conflicts", first, second, "-o", "json").exits(4)
+    assert json.loads(as_json.out)["format_version"] == 1
+    small_world.run("conflicts", first, apart).exits(0).says("no conflict")
+
+
+def test_a_policy_of_quick_setups(small_world: World, regions: Iterator[str]) -> None:
+    here, elsewhere = next(regions), next(regions)
+    _roll_out_quick_setup(small_world, here)
+    before = look.footprint(small_world.emulator, [], [])
+
+    found = small_world.run("conflicts", _file(small_world, "beside", here)).exits(4)
+
+    found.says(QUICK_SETUP, here)
+    apart = _file(small_world, "beside", elsewhere)
+    small_world.run("conflicts", apart).exits(0).says("no conflict")
+    assert look.footprint(small_world.emulator, [], []) == before
+
+
+def test_an_association_in_a_member_account(
+    small_world: World, regions: Iterator[str]
+) -> None:
+    here = next(regions)
+    audit = small_world.organization.accounts["audit"]
+    unseen = small_world.organization.accounts["log-archive"]
+    _make_role(small_world, audit, ROLE)
+    _associate(small_world, audit, here)
+    file = _file(small_world, "deep", here)
+
+    # The stack sets don't show it, so it takes a look into the accounts.
+    small_world.run("conflicts", file).exits(0)
+    found = small_world.run("conflicts", file, "--deep").exits(4)
+
+    found.says(audit, here, "AWS-RunPatchBaseline", "own-patching")
+    # What could not be looked at is not taken for empty.
+    assert unseen in found.out + found.err and ROLE in found.out + found.err
+
+
+def test_a_role_of_another_name(small_world: World, regions: Iterator[str]) -> None:
+    here, role = next(regions), "patch-auditor"
+    members = small_world.organization.ids("audit", "log-archive")
+    for account in members:
+        _make_role(small_world, account, role)
+    _associate(small_world, small_world.organization.accounts["log-archive"], here)
+    file = _file(small_world, "deeper", here)
+
+    found = small_world.run("conflicts", file, "--deep", "--role-name", role).exits(4)
+
+    found.says(small_world.organization.accounts["log-archive"], "own-patching")
+    assert ROLE not in found.out + found.err
+
+
+def test_an_account_that_nobody_can_look_into(
+    small_world: World, regions: Iterator[str]
+) -> None:
+    tools = small_world.organization.accounts["tools"]
+    file = _file(small_world, "blind", next(regions), "/Workloads")
+
+    run = small_world.run("conflicts", file, "--deep").exits(1)
+
+    said = run.out + run.err
+    assert tools in said and ROLE in said
+    assert "no conflict" not in run.out.lower()
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_a_folder_with_a_conflict_is_refused(
+    small_world: World, regions: Iterator[str], form: str
+) -> None:
+    here = next(regions)
+    folder = small_world.folder / f"folder-{form}"
+    folder.mkdir()
+    names = [f"left-{form}", f"right-{form}"]
+    for name in names:
+        policy = small_world.policy(
+            name=name, ous=("/Security",), regions=(here,), management_account="exclude"
+        )
+        (folder / f"{name}.yaml").write_text(policy.text())
+
+    plan = small_world.run("plan", str(folder), "-o", form).exits(4)
+
+    said = plan.out + plan.err
+    assert "conflict" in said and all(name in said for name in names)
+
+
+def _roll_out_quick_setup(world: World, region: str) -> None:
+    """A stack set that is called like Quick Setup's, with instances."""
+    cloudformation = world.emulator.client("cloudformation", HOME)
+    cloudformation.create_stack_set(
+        StackSetName=QUICK_SETUP,
+        TemplateBody=TEMPLATE,
+        Parameters=[{"ParameterKey": "TargetType", "ParameterValue": "*"}],
+        PermissionModel="SERVICE_MANAGED",
+        AutoDeployment={"Enabled": False},
+    )
+    cloudformation.create_stack_instances(
+        StackSetName=QUICK_SETUP,
+        OperationId="somebody",
+        Regions=[region],
+        DeploymentTargets={
+            "OrganizationalUnitIds": [world.organization.ous["/Security"]]
+        },
+    )
+    look.await_operation(world.emulator, QUICK_SETUP, "somebody")
+
+
+def _make_role(world: World, account: str, name: str) -> None:
+    """A role in a member that the management account may take on."""
+    keys = world.emulator.administrator(account)
+    trusts = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": f"arn:aws:iam::{MANAGEMENT_ACCOUNT}:root"},
+    }
+    iam = world.emulator.client("iam", GLOBAL, keys)
+    iam.create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [trusts]}
+        ),
+    )
+
+
+def _associate(world: World, account: str, region: str) -> None:
+    """What a team has that patches its own nodes."""
+    ssm = world.emulator.client("ssm", region, world.emulator.administrator(account))
+    ssm.create_association(
+        Name="AWS-RunPatchBaseline",
+        AssociationName="own-patching",
+        Parameters={"Operation": ["Install"]},
+        Targets=[{"Key": "InstanceIds", "Values": ["*"]}],
+        ScheduleExpression="cron(0 2 ? * SUN *)",
+    )
