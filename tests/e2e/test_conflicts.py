@@ -6,11 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 import look
-from emulator import MANAGEMENT_ACCOUNT
-from organization import GLOBAL, HOME
+import member
+from organization import HOME
 from world import World
 
-ROLE = "OrganizationAccountAccessRole"
 QUICK_SETUP = "AWS-QuickSetup-PatchPolicy-TA-q4bkg"
 # As Quick Setup's has it: all nodes.
 TEMPLATE = json.dumps(
@@ -65,8 +64,8 @@ def test_an_association_in_a_member_account(
     here = next(regions)
     audit = small_world.organization.accounts["audit"]
     unseen = small_world.organization.accounts["log-archive"]
-    _make_role(small_world, audit, ROLE)
-    _associate(small_world, audit, here)
+    member.make_role(small_world, audit)
+    member.associate(small_world, audit, here)
     file = _file(small_world, "deep", here)
 
     # The stack sets don't show it, so it takes a look into the accounts.
@@ -75,21 +74,23 @@ def test_an_association_in_a_member_account(
 
     found.says(audit, here, "AWS-RunPatchBaseline", "own-patching")
     # What could not be looked at is not taken for empty.
-    assert unseen in found.out + found.err and ROLE in found.out + found.err
+    assert unseen in found.out + found.err and member.ROLE in found.out + found.err
 
 
 def test_a_role_of_another_name(small_world: World, regions: Iterator[str]) -> None:
     here, role = next(regions), "patch-auditor"
     members = small_world.organization.ids("audit", "log-archive")
     for account in members:
-        _make_role(small_world, account, role)
-    _associate(small_world, small_world.organization.accounts["log-archive"], here)
+        member.make_role(small_world, account, role)
+    member.associate(
+        small_world, small_world.organization.accounts["log-archive"], here
+    )
     file = _file(small_world, "deeper", here)
 
     found = small_world.run("conflicts", file, "--deep", "--role-name", role).exits(4)
 
     found.says(small_world.organization.accounts["log-archive"], "own-patching")
-    assert ROLE not in found.out + found.err
+    assert member.ROLE not in found.out + found.err
 
 
 def test_an_account_that_nobody_can_look_into(
@@ -101,7 +102,7 @@ def test_an_account_that_nobody_can_look_into(
     run = small_world.run("conflicts", file, "--deep").exits(1)
 
     said = run.out + run.err
-    assert tools in said and ROLE in said
+    assert tools in said and member.ROLE in said
     assert "no conflict" not in run.out.lower()
 
 
@@ -144,32 +145,3 @@ def _roll_out_quick_setup(world: World, region: str) -> None:
         },
     )
     look.await_operation(world.emulator, QUICK_SETUP, "somebody")
-
-
-def _make_role(world: World, account: str, name: str) -> None:
-    """A role in a member that the management account may take on."""
-    keys = world.emulator.administrator(account)
-    trusts = {
-        "Effect": "Allow",
-        "Action": "sts:AssumeRole",
-        "Principal": {"AWS": f"arn:aws:iam::{MANAGEMENT_ACCOUNT}:root"},
-    }
-    iam = world.emulator.client("iam", GLOBAL, keys)
-    iam.create_role(
-        RoleName=name,
-        AssumeRolePolicyDocument=json.dumps(
-            {"Version": "2012-10-17", "Statement": [trusts]}
-        ),
-    )
-
-
-def _associate(world: World, account: str, region: str) -> None:
-    """What a team has that patches its own nodes."""
-    ssm = world.emulator.client("ssm", region, world.emulator.administrator(account))
-    ssm.create_association(
-        Name="AWS-RunPatchBaseline",
-        AssociationName="own-patching",
-        Parameters={"Operation": ["Install"]},
-        Targets=[{"Key": "InstanceIds", "Values": ["*"]}],
-        ScheduleExpression="cron(0 2 ? * SUN *)",
-    )

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 import pytest
 
+import member
 import world as worlds
+from emulator import MANAGEMENT_ACCOUNT
+from organization import HOME
+from policy import Policy
 from recorder import Recorder, recording
 from world import World
 
@@ -34,6 +38,8 @@ class Recorded:
 
     looking: set[str]
     all: set[str]
+    # With the credentials of a role in a member.
+    in_members: set[str]
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +48,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         worlds.opened(tmp_path_factory.mktemp("permissions")) as world,
         recording(world.emulator.url) as recorder,
     ):
+        # One of the members can be looked into.
+        member.make_role(world, world.organization.accounts["audit"])
+        member.associate(world, world.organization.accounts["audit"], HOME)
         looking = _look(world, recorder)
         _change(world, recorder)
         # How an operation stands is asked for only where the listing says that it runs.
@@ -50,22 +59,37 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         )
         looking |= _look(world, recorder)
         _remove(world, recorder)
-        yield Recorded(looking, _actions(recorder.calls))
+        yield Recorded(looking, _actions(recorder.calls), recorder.calls_in_roles)
 
 
 def _run(world: World, recorder: Recorder, *arguments: str) -> worlds.Run:
     return world.run(*arguments, AWS_ENDPOINT_URL=recorder.url)
 
 
+def _policy(world: World, **changes: object) -> Policy:
+    """A policy with a baseline that it makes, and with a calendar."""
+    rules = "[{ classification: [Security], severity: [Critical] }]"
+    usual = {
+        "baselines": world.baselines | {"AMAZON_LINUX_2023": rules},
+        "calendars": (f"arn:aws:ssm:{HOME}:{MANAGEMENT_ACCOUNT}:document/freeze",),
+    }
+    return world.policy(**(usual | changes))
+
+
 def _look(world: World, recorder: Recorder) -> set[str]:
     """Every command that only looks."""
     before, recorder.calls = recorder.calls, set()
-    file = world.write(world.policy())
+    file = world.write(_policy(world))
     _run(world, recorder, "snapshot", "--out", "org.json").exits(0)
     _run(world, recorder, "plan", file).exits(0)
     _run(world, recorder, "render", file, "--out", "rendered").exits(0)
     _run(world, recorder, "status", file).exits(0)
     _run(world, recorder, "history", file).exits(0)
+    _run(world, recorder, "validate", file, "--online").exits(0)
+    _run(world, recorder, "why", file, "/Security").exits(0)
+    # There is no such calendar, and no such role in most of the members.
+    _run(world, recorder, "next-runs", file, "--online").exits(0, 1)
+    _run(world, recorder, "conflicts", file, "--deep").exits(1, 4)
     looking = _actions(recorder.calls)
     recorder.calls |= before
     return looking
@@ -73,7 +97,7 @@ def _look(world: World, recorder: Recorder) -> set[str]:
 
 def _change(world: World, recorder: Recorder) -> None:
     """A rollout in which a stack fails, the rollout again, and an update."""
-    file = world.write(world.policy())
+    file = world.write(_policy(world, keys={"tags": '{ CostCenter: "4711" }'}))
     # Why a stack failed is asked for only where one did.
     recorder.rewrite(
         "cloudformation:DescribeStacks", "CREATE_COMPLETE", "ROLLBACK_COMPLETE"
@@ -82,12 +106,15 @@ def _change(world: World, recorder: Recorder) -> None:
     # How far an operation is is asked for only while it runs.
     recorder.rewrite("cloudformation:DescribeStackSetOperation", "SUCCEEDED", "RUNNING")
     _run(world, recorder, "apply", file, "--yes").exits(0)
-    later = world.write(world.policy(install="sun 03:00"))
+    # A baseline has another rule now, and a tag less.
+    rules = "[{ classification: [Security], severity: [Critical, Important] }]"
+    baselines = world.baselines | {"AMAZON_LINUX_2023": rules}
+    later = world.write(_policy(world, install="sun 03:00", baselines=baselines))
     _run(world, recorder, "apply", later, "--yes").exits(0)
 
 
 def _remove(world: World, recorder: Recorder) -> None:
-    policy = world.policy()
+    policy = _policy(world)
     _run(world, recorder, "destroy", world.write(policy), "--yes", policy.name).exits(0)
 
 
@@ -101,7 +128,7 @@ def _allowed(world_runner: str) -> set[str]:
     return {
         action
         for statement in json.loads(printed)["Statement"]
-        if "Condition" not in statement
+        if "aws:CalledVia" not in json.dumps(statement)
         for action in statement["Action"]
     }
 
@@ -120,3 +147,13 @@ def test_the_operator_may_make_the_calls_that_are_made_and_no_other(
     allowed = _allowed("operator")
     assert recorded.all - allowed == set()
     assert allowed - COMPANIONS - recorded.all == set()
+
+
+def test_in_members_nothing_is_called_but_what_the_readme_says(
+    recorded: Recorded,
+) -> None:
+    readme = (worlds.REPOSITORY / "README.md").read_text()
+    assert recorded.in_members, "nobody has looked into a member"
+    for call in recorded.in_members:
+        assert call.partition(":")[2].startswith(("Describe", "Get", "List")), call
+        assert f"`{call}`" in readme, call
