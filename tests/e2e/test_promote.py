@@ -115,10 +115,15 @@ def test_only_named_patches_are_promoted(world: World, file: Path) -> None:
     file.write_text(text)
 
 
-def test_a_ring_that_there_is_not_is_refused(world: World, file: Path) -> None:
+def test_what_the_first_ring_has_not_is_refused(world: World, file: Path) -> None:
     text = file.read_text()
-    refused = world.run("promote", str(file), "--from", "stagin", "--to", "prod")
-    refused.exits(1, 252).complains("stagin", "staging")
+    for arguments, named in [
+        (("--from", "stagin", "--to", "prod"), "staging"),
+        (("--from", "prod", "--to", "staging"), "behind"),
+        ((*BETWEEN, "--until", "2099-01-01"), "2099-01-01"),
+    ]:
+        refused = world.run("promote", str(file), *arguments)
+        refused.exits(1, 4, 252).complains(named)
     assert file.read_text() == text
 
 
