@@ -264,6 +264,14 @@ name! {
 }
 
 name! {
+    /// A patch baseline's name (API reference of `CreatePatchBaseline`).
+    BaselineName, "the name of a patch baseline (3 to 128 of A-Z, a-z, 0-9, _, - and .)", |text| {
+        (3..=128).contains(&text.len())
+            && all(text, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    }
+}
+
+name! {
     /// A SHA-256, in hexadecimal.
     Digest, "a hexadecimal SHA-256", |text| text.len() == 64 && all(text, |b| b.is_ascii_hexdigit())
 }

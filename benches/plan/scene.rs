@@ -1,6 +1,6 @@
 //! Made-up organizations, policies for them, and rollouts on the simulated AWS.
 
-use std::future::Future;
+use std::{collections::BTreeSet, future::Future};
 
 use jiff::civil::{Date, date};
 use orgpatch::{
@@ -51,6 +51,7 @@ pub(crate) fn policy(text: &str) -> Policy {
 /// What a policy asks for in an organization that has been read.
 pub(crate) fn surveyed(snapshot: &Snapshot, text: &str) -> Desired {
     let surroundings = Surroundings {
+        rings: &BTreeSet::new(),
         organization: &snapshot.organization,
         account: &snapshot.account,
         call_as: snapshot.call_as,
@@ -67,15 +68,20 @@ pub(crate) async fn look(aws: &SimulatedAws, text: &str) -> (Desired, Observed) 
         .await
         .unwrap_or_else(|error| panic!("{error}"));
     let regions = aws.regions().await.unwrap_or_else(|error| panic!("{error}"));
+    let policy = policy(text);
+    let rings = policy.ring_names();
+    let found = discover::find(aws, standing.call_as, &policy.name, &rings).await;
     let surroundings = Surroundings {
+        rings: &found.rings,
         organization: &organization,
         account: &standing.caller.account,
         call_as: standing.call_as,
         regions: &regions,
     };
-    let desired = policy::resolve(&policy(text), surroundings, TODAY)
+    let desired = policy::resolve(&policy, surroundings, TODAY)
         .unwrap_or_else(|problems| panic!("{problems}"));
-    let observed = discover::observe(aws, standing.call_as, &discover::sought(&desired)).await;
+    let sought = discover::sought(&desired);
+    let observed = discover::observe(aws, standing.call_as, &sought, found).await;
     (desired, observed)
 }
 

@@ -1,6 +1,8 @@
 //! Any text is either a policy or is told what is wrong with it.
 #![no_main]
 
+use std::collections::BTreeSet;
+
 use libfuzzer_sys::fuzz_target;
 use orgpatch::{
     ids::CallAs,
@@ -17,6 +19,7 @@ fuzz_target!(|text: &str| {
             // A good policy can be laid over an organization, or says why not.
             let snapshot = example_snapshot();
             let surroundings = Surroundings {
+                rings: &BTreeSet::new(),
                 organization: &snapshot.organization,
                 account: &snapshot.account,
                 call_as: CallAs::ManagementAccount,

@@ -24,6 +24,6 @@ pub use lock::{
     Access, LEASE, LOCK_KEY, Lock, LockNews, LockRecord, LockRefusal, LockSeen, LockState, RENEWAL,
     Respect, access, access_after_watching, look_at_lock,
 };
-pub use record::{EndKind, RUNS, RecordRead, RunId, RunRecord, StepRecord, read_runs};
+pub use record::{EndKind, RUNS, RecordRead, RunFound, RunId, RunRecord, StepRecord, read_runs};
 pub use schedule::apply;
 pub use stop::{Stop, StopSwitch};

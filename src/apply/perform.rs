@@ -77,6 +77,16 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                     Answer::Stopped(made) => Ok(made.into()),
                 }
             }
+            Action::CreateBaseline { spec } => {
+                let token = self.operation_id(step);
+                self.by_one_call(step, || cloud.create_baseline(spec, token.as_str())).await
+            }
+            Action::UpdateBaseline { id, spec, untag, changes: _ } => {
+                self.by_one_call(step, || cloud.update_baseline(id, spec, untag)).await
+            }
+            Action::DeleteBaseline { id, name: _ } => {
+                self.by_one_call(step, || cloud.delete_baseline(id)).await
+            }
             Action::EmptyBucket { bucket } => {
                 self.by_one_call(step, || cloud.empty_bucket(bucket)).await
             }

@@ -1,5 +1,7 @@
 //! The record of a run, kept in the ring's bucket: who changed what, when, and what came of it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -145,23 +147,46 @@ fn places(failures: &[InstanceFailure]) -> String {
 /// A record that was read: what it says, or why that can't be said.
 pub type RecordRead = Result<RunRecord, String>;
 
-/// Reads the newest records, the newest first, with their keys; none where there is no bucket.
+/// A record that was found.
+#[derive(Clone, Debug)]
+pub struct RunFound {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The key in it.
+    pub key: String,
+    /// What it says.
+    pub record: RecordRead,
+}
+
+/// Reads the newest records of all buckets, the newest first; none where there is no bucket. A run that
+/// changed several rings has left its record with each, and is told once.
 ///
 /// # Errors
 ///
 /// Where they can't be listed or read.
 pub async fn read_runs(
     cloud: &impl CloudRead,
-    bucket: &BucketName,
+    buckets: &[BucketName],
     most: usize,
-) -> Result<Option<Vec<(String, RecordRead)>>, CloudError> {
-    let Some(keys) = cloud.keys(bucket, RUNS).await? else { return Ok(None) };
+) -> Result<Option<Vec<RunFound>>, CloudError> {
+    let mut places: BTreeMap<String, &BucketName> = BTreeMap::new();
+    let mut is_any = false;
+    for bucket in buckets {
+        let Some(keys) = cloud.keys(bucket, RUNS).await? else { continue };
+        is_any = true;
+        for key in keys {
+            places.entry(key).or_insert(bucket);
+        }
+    }
+    if !is_any {
+        return Ok(None);
+    }
     let mut runs = Vec::new();
-    for key in keys.into_iter().rev().take(most) {
+    for (key, bucket) in places.into_iter().rev().take(most) {
         // One that has gone since it was listed is nobody's business.
         let Some(object) = cloud.object(bucket, &key).await? else { continue };
         let record = serde_json::from_slice(&object.body).map_err(|error| error.to_string());
-        runs.push((key, record));
+        runs.push(RunFound { bucket: bucket.clone(), key, record });
     }
     Ok(Some(runs))
 }

@@ -8,21 +8,21 @@ use aws_sdk_ssm::{
     operation::get_patch_baseline::GetPatchBaselineOutput,
     types::{
         PatchAction, PatchBaselineIdentity, PatchComplianceLevel, PatchFilterGroup as SdkFilters,
-        PatchOrchestratorFilter, PatchRule as SdkRule,
+        PatchOrchestratorFilter, PatchRule as SdkRule, ResourceTypeForTagging,
     },
 };
 
 use crate::{
     aws::{
-        answer::{all_pages, name, next, unreadable},
+        answer::{all_pages, name, next, pairs, unreadable},
         error::failure,
         pace::Pace,
     },
     cloud::{Call, CloudError, CloudErrorKind, Page},
-    ids::{BaselineId, OperatingSystem, Region},
+    ids::{BaselineId, BaselineName, OperatingSystem, Region},
     state::{
-        ApprovalRules, Baseline, BaselineSeen, PatchFilter, PatchFilterGroup, PatchRule,
-        PatchSource,
+        ApprovalRules, Baseline, BaselineMade, BaselineSeen, OwnBaselines, PatchFilter,
+        PatchFilterGroup, PatchRule, PatchSource,
     },
 };
 
@@ -30,9 +30,9 @@ const LIST: Call = Call::DescribePatchBaselines;
 
 #[derive(Debug)]
 pub(super) struct Baselines {
-    client: Client,
-    home: Region,
-    pace: Arc<Pace>,
+    pub(super) client: Client,
+    pub(super) home: Region,
+    pub(super) pace: Arc<Pace>,
 }
 
 impl Baselines {
@@ -49,14 +49,66 @@ impl Baselines {
         own.iter().map(|baseline| name(LIST, "BaselineId", baseline.baseline_id())).collect()
     }
 
+    pub(super) async fn named(&self, name: &BaselineName) -> Result<Vec<BaselineId>, CloudError> {
+        let named = self.list_by("NAME_PREFIX", name.as_str()).await?;
+        let named = named.iter().filter(|found| found.baseline_name() == Some(name.as_str()));
+        named.map(|found| self::name(LIST, "BaselineId", found.baseline_id())).collect()
+    }
+
+    pub(super) async fn own_named(&self, prefix: &str) -> Result<OwnBaselines, CloudError> {
+        let own = self.list("Self").await?;
+        let mut named = Vec::new();
+        for found in &own {
+            let Some(name) = found.baseline_name().filter(|name| name.starts_with(prefix)) else {
+                continue;
+            };
+            let Ok(name) = name.parse::<BaselineName>() else { continue };
+            let id: BaselineId = self::name(LIST, "BaselineId", found.baseline_id())?;
+            // One that has gone since it was listed is not there.
+            let Some(seen) = self.get(&id).await? else { continue };
+            let Some(tags) = self.tags(&id).await? else { continue };
+            let description = found.baseline_description().unwrap_or_default().to_owned();
+            named.push(BaselineMade { id, name, description, tags, content: seen.content });
+        }
+        Ok(OwnBaselines { count: own.len(), named })
+    }
+
+    async fn tags(&self, id: &BaselineId) -> Result<Option<BTreeMap<String, String>>, CloudError> {
+        const CALL: Call = Call::ListTagsForResource;
+        self.pace.take(CALL, Some(&self.home)).await;
+        let request = self
+            .client
+            .list_tags_for_resource()
+            .resource_type(ResourceTypeForTagging::PatchBaseline)
+            .resource_id(id.as_str());
+        match request.send().await.map_err(failure(CALL, Some(&self.home))) {
+            Err(error) if error.kind == CloudErrorKind::NotFound => Ok(None),
+            // A baseline that is gone has no other code here.
+            Err(error) if error.code.as_deref() == Some("InvalidResourceId") => Ok(None),
+            answer => {
+                let answer = answer?;
+                let tags = answer.tag_list().iter().map(|tag| (Some(tag.key()), Some(tag.value())));
+                Ok(Some(pairs(tags)))
+            }
+        }
+    }
+
     async fn list(&self, owner: &str) -> Result<Vec<PatchBaselineIdentity>, CloudError> {
-        let owner = PatchOrchestratorFilter::builder().key("OWNER").values(owner).build();
+        self.list_by("OWNER", owner).await
+    }
+
+    async fn list_by(
+        &self,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<PatchBaselineIdentity>, CloudError> {
+        let filter = PatchOrchestratorFilter::builder().key(key).values(value).build();
         all_pages(LIST, async |token| {
             self.pace.take(LIST, Some(&self.home)).await;
             let answer = self
                 .client
                 .describe_patch_baselines()
-                .filters(owner.clone())
+                .filters(filter.clone())
                 .max_results(100)
                 .set_next_token(token)
                 .send()

@@ -10,6 +10,7 @@
 
 mod account;
 mod answer;
+mod baseline_changes;
 mod baselines;
 mod cloudformation;
 mod credentials;
@@ -21,6 +22,7 @@ mod pace;
 mod read;
 mod settings;
 mod stack_events;
+mod stack_names;
 mod stack_sets;
 mod stacks;
 mod write;

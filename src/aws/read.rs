@@ -9,10 +9,10 @@ use crate::{
         StackSetDescription, TrustedAccess,
     },
     ids::{
-        AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OuId, Region, StackName,
-        StackSetName,
+        AccountId, BaselineId, BaselineName, BucketName, CallAs, OperatingSystem, OuId, Region,
+        StackName, StackSetName,
     },
-    state::{BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen},
+    state::{BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, RegionStatus, StackSeen},
 };
 
 impl CloudRead for Aws {
@@ -96,6 +96,14 @@ impl CloudRead for Aws {
         self.stack_sets.running_operations(call_as, name).await
     }
 
+    async fn stack_names(
+        &self,
+        region: &Region,
+        prefix: &str,
+    ) -> Result<Vec<StackName>, CloudError> {
+        self.stacks.names(region, prefix).await
+    }
+
     async fn stack(
         &self,
         region: &Region,
@@ -114,6 +122,14 @@ impl CloudRead for Aws {
 
     async fn own_baselines(&self) -> Result<Vec<BaselineId>, CloudError> {
         self.baselines.own().await
+    }
+
+    async fn baselines_named(&self, name: &BaselineName) -> Result<Vec<BaselineId>, CloudError> {
+        self.baselines.named(name).await
+    }
+
+    async fn own_baselines_named(&self, prefix: &str) -> Result<OwnBaselines, CloudError> {
+        self.baselines.own_named(prefix).await
     }
 
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError> {

@@ -38,7 +38,7 @@ pub(super) struct Stacks {
     home: Region,
     /// One client a Region, made when it is first needed.
     clients: Mutex<BTreeMap<Region, Client>>,
-    pace: Arc<Pace>,
+    pub(super) pace: Arc<Pace>,
 }
 
 impl Stacks {
@@ -46,7 +46,7 @@ impl Stacks {
         Self { config, home, clients: Mutex::default(), pace }
     }
 
-    fn client(&self, region: &Region) -> Client {
+    pub(super) fn client(&self, region: &Region) -> Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients
             .entry(region.clone())

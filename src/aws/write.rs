@@ -1,6 +1,6 @@
 //! [`CloudWrite`] in terms of the services.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     aws::Aws,
@@ -8,8 +8,8 @@ use crate::{
         CallTargets, ChangeSetKind, ChangeSetProgress, CloudError, CloudWrite, InstanceResult,
         OperationProgress, Precondition, StackProgress, TemplateFrom,
     },
-    ids::{BucketName, CallAs, OperationId, Region, StackName, StackSetName},
-    state::{Preferences, Retain, StackSetSpec, StackSpec},
+    ids::{BaselineId, BucketName, CallAs, OperationId, Region, StackName, StackSetName},
+    state::{BaselineSpec, Preferences, Retain, StackSetSpec, StackSpec},
 };
 
 impl CloudWrite for Aws {
@@ -140,6 +140,23 @@ impl CloudWrite for Aws {
         name: &StackName,
     ) -> Result<StackProgress, CloudError> {
         self.stacks.progress(region, name).await
+    }
+
+    async fn create_baseline(&self, spec: &BaselineSpec, token: &str) -> Result<(), CloudError> {
+        self.baselines.create(spec, token).await
+    }
+
+    async fn update_baseline(
+        &self,
+        id: &BaselineId,
+        spec: &BaselineSpec,
+        untag: &BTreeSet<String>,
+    ) -> Result<(), CloudError> {
+        self.baselines.update(id, spec, untag).await
+    }
+
+    async fn delete_baseline(&self, id: &BaselineId) -> Result<(), CloudError> {
+        self.baselines.delete(id).await
     }
 
     async fn put_object(

@@ -34,7 +34,8 @@ pub(super) async fn run(
         let preparing = Box::pin(async {
             let begun =
                 Run::begin("apply", &policy, &standing, respect, (&aws, world), terminal).await?;
-            let Look { plan, .. } = world::look(&policy, wish, &standing, &aws).await?;
+            let found = world::find(&policy, &standing, &aws).await;
+            let Look { plan, .. } = world::look(&policy, wish, &standing, found, &aws).await?;
             terminal.out(&plan_text(&plan, Detail::Folded));
             let approved = approve(&plan, consent.clone(), args, terminal).await?;
             world::check_templates(approved.plan(), &aws, terminal).await?;

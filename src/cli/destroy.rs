@@ -35,7 +35,8 @@ pub(super) async fn run(
         let preparing = Box::pin(async {
             let begun =
                 Run::begin("destroy", &policy, &standing, respect, (&aws, world), terminal).await?;
-            let Look { plan, .. } = world::look(&policy, wish, &standing, &aws).await?;
+            let found = world::find(&policy, &standing, &aws).await;
+            let Look { plan, .. } = world::look(&policy, wish, &standing, found, &aws).await?;
             if plan.is_empty() {
                 return Ok(None);
             }

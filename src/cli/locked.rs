@@ -1,13 +1,13 @@
-//! A run that changes something: under the lock of its ring, and with a record of what it did.
+//! A run that changes something: under the locks of the rings that it changes, and with a record of what it did.
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, convert::Infallible, time::Duration};
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join_all, pending, select};
 
 use crate::{
     apply::{
-        Access, EventKind, Lock, LockNews, LockRecord, LockSeen, LockState, RENEWAL, Respect,
-        RunId, RunRecord, StepEnd, Stop, access, access_after_watching, look_at_lock,
+        Access, EventKind, Lock, LockNews, LockSeen, LockState, RENEWAL, Respect, RunId, RunRecord,
+        StepEnd, Stop, access, access_after_watching, look_at_lock,
     },
     cli::{
         args::ProgressForm,
@@ -16,37 +16,47 @@ use crate::{
         failure::{Exit, Failure},
         signals::Signals,
         terminal::Terminal,
-        world::World,
+        world::{self, World},
     },
     cloud::{CloudError, CloudRead, CloudWrite},
     discover::Standing,
-    ids::{BucketName, Digest, StackName},
+    ids::Digest,
     plan::{Action, Approved},
-    policy::{self, Policy},
+    policy::{self, Policy, RingHome},
     report::lock_news,
 };
 
 /// For how long the end of a run waits for its record and its lock. What is not written by then runs out.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A run that has seen the lock and may take it.
+/// A run that has seen the locks of the policy's rings and may take them.
 pub(super) struct Run<'a, C> {
     aws: &'a C,
-    bucket: BucketName,
-    home_stack: StackName,
-    /// What the look at the lock gave. Where it failed, only a run that changes something is refused.
-    seen: Result<LockSeen, CloudError>,
+    locks: Vec<SeenLock>,
     respect: Respect,
     id: RunId,
     policy_digest: Digest,
 }
 
+/// A ring's lock as the look before the plan showed it.
+struct SeenLock {
+    home: RingHome,
+    /// Where the look failed, only a run that changes something of the ring is refused.
+    seen: Result<LockSeen, CloudError>,
+}
+
+/// A ring's lock that this run holds, or will hold as soon as there is a bucket.
+struct HeldLock<'a, C> {
+    home: RingHome,
+    lock: Lock<'a, C>,
+}
+
 impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
-    /// Looks at the lock, before anything else is looked at.
+    /// Looks at the locks, before anything else is looked at.
     ///
     /// # Errors
     ///
-    /// Where another run holds it.
+    /// Where another run holds one of them.
     pub(super) async fn begin(
         command: &str,
         policy: &Policy,
@@ -56,7 +66,8 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
         terminal: &Terminal,
     ) -> Result<Self, Failure> {
         let caller = &standing.caller;
-        let bucket = policy::override_bucket(policy, &standing.facts.id, &caller.account);
+        let found = world::find(policy, standing, aws).await;
+        let homes = policy::ring_homes(policy, &found.rings, &standing.facts.id, &caller.account);
         let id = RunId {
             run: clock::run(),
             policy: policy.name.clone(),
@@ -65,45 +76,31 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
             host: world.host(),
             began: clock::timestamp(),
         };
-        let mut seen = look_at_lock(aws, &bucket).await;
-        if let Ok(found) = &seen {
-            match access(found, &bucket, respect, clock::timestamp())? {
-                Access::Open => {}
-                Access::RunOut(record) => {
-                    terminal.say(&format!(
-                        "The lock of {} has run out; it was renewed last at {}. Watching for {} s whether that run is still there.",
-                        record.run.caller,
-                        record.renewed,
-                        (RENEWAL * 2).as_secs(),
-                    ));
-                    aws.pause(RENEWAL * 2).await;
-                    let later = look_at_lock(aws, &bucket).await?;
-                    access_after_watching(found, &later, &bucket, clock::timestamp())?;
-                    seen = Ok(later);
-                }
+        let mut locks = Vec::new();
+        for home in homes {
+            let seen = look_at_lock(aws, &home.bucket).await;
+            locks.push(SeenLock { home, seen });
+        }
+        may_be_taken(&mut locks, aws, respect, terminal).await?;
+        for SeenLock { seen, .. } in &locks {
+            if let (Respect::Nobody, Ok(LockSeen::There { record, .. })) = (respect, seen)
+                && record.as_ref().is_none_or(|record| record.state == LockState::Held)
+            {
+                let whose =
+                    record.as_ref().map_or("a lock that can't be understood".to_owned(), |r| {
+                        format!("the lock of {}, renewed at {}", r.run.caller, r.renewed)
+                    });
+                terminal.say(&format!("Breaking {whose}."));
             }
         }
-        let is_held = |record: &Option<LockRecord>| {
-            record.as_ref().is_none_or(|record| record.state == LockState::Held)
-        };
-        if let (Respect::Nobody, Ok(LockSeen::There { record, .. })) = (respect, &seen)
-            && is_held(record)
-        {
-            let whose = record.as_ref().map_or("a lock that can't be understood".to_owned(), |r| {
-                format!("the lock of {}, renewed at {}", r.run.caller, r.renewed)
-            });
-            terminal.say(&format!("Breaking {whose}."));
-        }
-        let home_stack = policy::home_stack_name(policy);
-        let policy_digest = policy.digest();
-        Ok(Self { aws, bucket, home_stack, seen, respect, id, policy_digest })
+        Ok(Self { aws, locks, respect, id, policy_digest: policy.digest() })
     }
 
-    /// Takes the lock, carries out the plan, and leaves a record.
+    /// Takes the locks of the rings that are changed, carries out the plan, and leaves a record.
     ///
     /// # Errors
     ///
-    /// Where the lock can't be taken. Then nothing was changed.
+    /// Where a lock can't be taken. Then nothing was changed.
     pub(super) async fn carry_out(
         self,
         approved: &Approved,
@@ -113,7 +110,7 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
     ) -> Result<Exit, Failure> {
         let (aws, id) = (self.aws, self.id.clone());
         let plan = approved.plan();
-        let lock = self.lock(approved, terminal).await?;
+        let locks = self.take(approved, terminal).await?;
         let mut record = RunRecord {
             format_version: RunRecord::FORMAT_VERSION,
             id: id.clone(),
@@ -125,22 +122,31 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
         };
         // A run that is killed has left this at least, unless it had to make the bucket first.
         let mut unwritten = None;
-        if lock.is_held() {
-            unwritten = record.write(aws, &self.bucket).await.err();
+        for held in locks.iter().filter(|held| held.lock.is_held()) {
+            unwritten = unwritten.or(write(&record, aws, held).await);
         }
 
         let show = terminal.progress(progress, plan.steps.len());
         let (switch, stop) = Stop::new();
         let stopping = (&switch, &stop, &mut *signals);
         let executing = execute(approved, aws, &id.run, stopping, show.as_ref(), |event| {
-            self.follow(&lock, &event.step.action, &event.kind);
+            for held in locks.iter().filter(|held| held.home.ring == event.step.ring) {
+                held.follow(&event.step.action, &event.kind);
+            }
             show.show(&event, None);
         });
         let lost = Cell::new(false);
-        let keeping = lock.keep(&switch, clock::timestamp, |news| {
-            lost.set(lost.get() || matches!(news, LockNews::Lost(_)));
-            show.say(&lock_news(&news));
-        });
+        let keeping = async {
+            let each = locks.iter().map(|held| {
+                held.lock.keep(&switch, clock::timestamp, |news| {
+                    lost.set(lost.get() || matches!(news, LockNews::Lost(_)));
+                    show.say(&lock_news(&news));
+                })
+            });
+            join_all(each).await;
+            // Without a lock there is nothing to keep.
+            pending::<Infallible>().await
+        };
         let outcome = match select(Box::pin(executing), Box::pin(keeping)).await {
             Either::Left((outcome, _)) => outcome,
             Either::Right((never, _)) => match never {},
@@ -148,10 +154,12 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
         if let Some(outcome) = &outcome {
             record.end(outcome, clock::timestamp());
             let end = async {
-                if lock.may_write() && !Self::only_waits(approved) {
-                    unwritten = record.write(aws, &self.bucket).await.err();
+                for held in &locks {
+                    if held.lock.may_write() {
+                        unwritten = write(&record, aws, held).await.or(unwritten.take());
+                    }
+                    held.lock.free(clock::timestamp()).await;
                 }
-                lock.free(clock::timestamp()).await;
             };
             let enough = select(Box::pin(aws.pause(PATIENCE)), Box::pin(signals.next()));
             if let Either::Right(_) = select(Box::pin(end), enough).await {
@@ -159,11 +167,9 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
             }
         }
         let exit = conclude(plan, outcome.as_ref(), terminal);
-        if let Some(error) = unwritten {
+        if let Some((place, error)) = unwritten {
             terminal.say(&format!(
-                "warning: the record of this run is not in s3://{}/{}, so `orgpatch history` won't show how it ended: {error}",
-                self.bucket,
-                record.key()
+                "warning: the record of this run is not in {place}, so `orgpatch history` won't show how it ended: {error}"
             ));
         }
         Ok(match exit {
@@ -172,21 +178,51 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
         })
     }
 
-    /// Whether nothing is changed, so that nobody need be kept out.
-    fn only_waits(approved: &Approved) -> bool {
-        approved.plan().steps.iter().all(|step| step.action.is_wait())
+    /// Takes the lock of each ring that is changed; all, or none.
+    async fn take(
+        &self,
+        approved: &Approved,
+        terminal: &Terminal,
+    ) -> Result<Vec<HeldLock<'a, C>>, Failure> {
+        let mut held: Vec<HeldLock<'a, C>> = Vec::new();
+        for seen in &self.locks {
+            let steps: Vec<&Action> = approved
+                .plan()
+                .steps
+                .iter()
+                .filter(|step| step.ring == seen.home.ring)
+                .map(|step| &step.action)
+                .collect();
+            // What only waits changes nothing, so that nobody need be kept out.
+            if steps.iter().all(|action| action.is_wait()) {
+                continue;
+            }
+            match self.lock(seen, &steps, terminal).await {
+                Ok(lock) => held.push(HeldLock { home: seen.home.clone(), lock }),
+                Err(failure) => {
+                    for held in &held {
+                        held.lock.free(clock::timestamp()).await;
+                    }
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(held)
     }
 
-    async fn lock(&self, approved: &Approved, terminal: &Terminal) -> Result<Lock<'a, C>, Failure> {
-        let steps = &approved.plan().steps;
-        let any = |is_meant: &dyn Fn(&Action) -> bool| steps.iter().any(|s| is_meant(&s.action));
-        let bucket_is_to_come =
-            any(&|action| self.makes_bucket(action)) && !any(&|action| self.empties(action));
-        let later = || Lock::later(self.aws, self.bucket.clone(), self.id.clone());
-        if bucket_is_to_come || Self::only_waits(approved) {
+    async fn lock(
+        &self,
+        SeenLock { home, seen }: &SeenLock,
+        steps: &[&Action],
+        terminal: &Terminal,
+    ) -> Result<Lock<'a, C>, Failure> {
+        let bucket_is_to_come = steps.iter().any(|action| home.makes_bucket(action))
+            && !steps.iter().any(|action| home.empties(action));
+        let later = || Lock::later(self.aws, home.bucket.clone(), self.id.clone());
+        if bucket_is_to_come {
             return Ok(later());
         }
-        let seen = match (&self.seen, self.respect) {
+        let seen = match (seen, self.respect) {
             (Ok(seen), _) => seen,
             (Err(error), Respect::Nobody) => {
                 terminal.say(&format!("warning: without a lock, since it can't be read: {error}"));
@@ -196,33 +232,86 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
                 let failure = Failure::from(error.clone());
                 return Err(failure.help(format!(
                     "Whether another run goes on can't be seen in s3://{}; nothing was changed. Mend the cause, or run with `--break-lock` once you know that none does.",
-                    self.bucket
+                    home.bucket
                 )));
             }
         };
         let now = clock::timestamp();
-        let (bucket, id) = (self.bucket.clone(), self.id.clone());
+        let (bucket, id) = (home.bucket.clone(), self.id.clone());
         Ok(Lock::take(self.aws, bucket, seen, self.respect, id, now).await?)
     }
+}
 
+/// Whether all locks may be taken. Those that have run out are watched for a while, all at the same time.
+async fn may_be_taken<C: CloudRead + CloudWrite>(
+    locks: &mut [SeenLock],
+    aws: &C,
+    respect: Respect,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let mut watched: Vec<&mut SeenLock> = Vec::new();
+    for lock in locks {
+        let Ok(found) = &lock.seen else { continue };
+        match access(found, &lock.home.bucket, respect, clock::timestamp())? {
+            Access::Open => {}
+            Access::RunOut(record) => {
+                terminal.say(&format!(
+                    "The lock of {} has run out; it was renewed last at {}. Watching for {} s whether that run is still there.",
+                    record.run.caller,
+                    record.renewed,
+                    (RENEWAL * 2).as_secs(),
+                ));
+                watched.push(lock);
+            }
+        }
+    }
+    if watched.is_empty() {
+        return Ok(());
+    }
+    aws.pause(RENEWAL * 2).await;
+    for lock in watched {
+        let later = look_at_lock(aws, &lock.home.bucket).await?;
+        if let Ok(found) = &lock.seen {
+            access_after_watching(found, &later, &lock.home.bucket, clock::timestamp())?;
+        }
+        lock.seen = Ok(later);
+    }
+    Ok(())
+}
+
+/// Writes a record beside a lock; gives its place and the reason where it can't be written.
+async fn write<C: CloudRead + CloudWrite>(
+    record: &RunRecord,
+    aws: &C,
+    held: &HeldLock<'_, C>,
+) -> Option<(String, CloudError)> {
+    let bucket = &held.home.bucket;
+    let error = record.write(aws, bucket).await.err()?;
+    Some((format!("s3://{bucket}/{}", record.key()), error))
+}
+
+impl RingHome {
     fn makes_bucket(&self, action: &Action) -> bool {
-        matches!(action, Action::CreateStack { spec, .. } if spec.name == self.home_stack)
+        matches!(action, Action::CreateStack { spec, .. } if spec.name == self.stack)
     }
 
     fn empties(&self, action: &Action) -> bool {
         matches!(action, Action::EmptyBucket { bucket } if *bucket == self.bucket)
     }
+}
 
+impl<C: CloudRead + CloudWrite> HeldLock<'_, C> {
     /// Has the lock go and come with its bucket.
-    fn follow(&self, lock: &Lock<'a, C>, action: &Action, kind: &EventKind<'_>) {
+    fn follow(&self, action: &Action, kind: &EventKind<'_>) {
+        let Self { home, lock } = self;
         match kind {
-            EventKind::Started if self.empties(action) => lock.let_go(),
+            EventKind::Started if home.empties(action) => lock.let_go(),
             EventKind::Ended(StepEnd::Failed(_) | StepEnd::LeftRunning(_))
-                if self.empties(action) =>
+                if home.empties(action) =>
             {
                 lock.bucket_is_there();
             }
-            EventKind::Ended(StepEnd::Done) if self.makes_bucket(action) => lock.bucket_is_there(),
+            EventKind::Ended(StepEnd::Done) if home.makes_bucket(action) => lock.bucket_is_there(),
             _ => {}
         }
     }

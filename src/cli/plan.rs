@@ -42,7 +42,8 @@ async fn show(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let standing = discover::standing(cloud).await?;
-    let Look { plan, .. } = world::look(policy, Wish::Kept, &standing, cloud).await?;
+    let found = world::find(policy, &standing, cloud).await;
+    let Look { plan, .. } = world::look(policy, Wish::Kept, &standing, found, cloud).await?;
     match args.output {
         Output::Text => {
             let detail = if args.details { Detail::Everything } else { Detail::Folded };

@@ -41,7 +41,8 @@ async fn render(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let standing = discover::standing(cloud).await?;
-    let look = world::look(policy, Wish::Kept, &standing, cloud);
+    let found = world::find(policy, &standing, cloud).await;
+    let look = world::look(policy, Wish::Kept, &standing, found, cloud);
     let Look { desired, observed, .. } = look.await?;
     for ring in &desired.rings {
         if let Some(deployment) = ring.deployment() {

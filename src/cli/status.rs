@@ -19,7 +19,8 @@ pub(super) async fn run(
     let policy = world::policy(&args.policy)?;
     let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
     let standing = discover::standing(&aws).await?;
-    let look = world::look(&policy, Wish::Kept, &standing, &aws);
+    let found = world::find(&policy, &standing, &aws).await;
+    let look = world::look(&policy, Wish::Kept, &standing, found, &aws);
     let Look { desired, observed, plan } = Box::pin(look).await?;
     let rings = plan::status(&desired, &observed);
     terminal.out(&match args.output {

@@ -10,7 +10,7 @@ use crate::{
         terminal::Terminal,
     },
     cloud::{CloudErrorKind, CloudRead},
-    discover::{self, Standing},
+    discover::{self, Found, Standing},
     plan::{self, Plan},
     policy::{self, AccessLogs, Additions, Policy, Surroundings},
     state::{Desired, NoSnapshot, Observed, Snapshot, read_snapshot},
@@ -183,27 +183,38 @@ pub(super) enum Wish {
     Removed(Additions, AccessLogs),
 }
 
+/// Looks for what there is of a policy.
+pub(super) async fn find(policy: &Policy, standing: &Standing, cloud: &impl CloudRead) -> Found {
+    discover::find(cloud, standing.call_as, &policy.name, &policy.ring_names()).await
+}
+
 /// Looks at the organization, lays the policy over it, looks at what is deployed, and plans.
 pub(super) async fn look(
     policy: &Policy,
     wish: Wish,
     standing: &Standing,
+    found: Found,
     cloud: &impl CloudRead,
 ) -> Result<Look, Failure> {
     let organization = discover::organization(cloud, &standing.facts).await?;
     let regions = cloud.regions().await?;
     let surroundings = Surroundings {
+        rings: &found.rings,
         organization: &organization,
         account: &standing.caller.account,
         call_as: standing.call_as,
         regions: &regions,
     };
-    let desired = match wish {
+    let mut desired = match wish {
         Wish::Kept | Wish::Repaired => policy::resolve(policy, surroundings, clock::today())
             .map_err(|problems| Failure::policy(Exit::Failed, &problems))?,
         Wish::Removed(additions, logs) => policy::removal(policy, surroundings, additions, logs),
     };
-    let observed = discover::observe(cloud, standing.call_as, &discover::sought(&desired)).await;
+    desired.warnings.extend(found.unseen.as_ref().map(|because| {
+        format!("rings that the policy does not name any more could not be looked for: {because}")
+    }));
+    let sought = discover::sought(&desired);
+    let observed = discover::observe(cloud, standing.call_as, &sought, found).await;
     let plan = match wish {
         Wish::Repaired => plan::retry_failed(&desired, &observed),
         Wish::Kept | Wish::Removed(..) => plan::plan(&desired, &observed),

@@ -28,6 +28,10 @@ pub enum Resources {
     Tagged,
     /// Patch baselines, of which AWS's own belong to AWS's accounts.
     Baselines,
+    /// Patch baselines of the account's own that get orgpatch's tag with the call.
+    NewBaselines,
+    /// Patch baselines that have orgpatch's tag.
+    OwnBaselines,
     /// The rings' buckets.
     Buckets,
     /// What is in them.
@@ -116,6 +120,7 @@ calls! {
     DeleteStackInstances, "cloudformation:DeleteStackInstances", ToChange, StackSets;
     DeleteStackSet, "cloudformation:DeleteStackSet", ToChange, StackSets;
 
+    ListStacks, "cloudformation:ListStacks", ToLook, Anything;
     DescribeStacks, "cloudformation:DescribeStacks", ToLook, Stacks;
     GetTemplate, "cloudformation:GetTemplate", ToLook, Stacks;
     DescribeStackEvents, "cloudformation:DescribeStackEvents", ToChange, Stacks;
@@ -128,6 +133,13 @@ calls! {
 
     DescribePatchBaselines, "ssm:DescribePatchBaselines", ToLook, Anything;
     GetPatchBaseline, "ssm:GetPatchBaseline", ToLook, Baselines;
+    ListTagsForResource, "ssm:ListTagsForResource", ToLook, Baselines;
+    // Tags are given with the first of them, and by the second.
+    CreatePatchBaseline, "ssm:CreatePatchBaseline", ToChange, NewBaselines;
+    AddTagsToResource, "ssm:AddTagsToResource", ToChange, NewBaselines;
+    UpdatePatchBaseline, "ssm:UpdatePatchBaseline", ToChange, OwnBaselines;
+    DeletePatchBaseline, "ssm:DeletePatchBaseline", ToChange, OwnBaselines;
+    RemoveTagsFromResource, "ssm:RemoveTagsFromResource", ToChange, OwnBaselines;
 
     // Without the right to list, S3 says that access is denied where there is no object.
     GetObject, "s3:GetObject", ToLook, Objects, besides ["s3:ListBucket"];

@@ -89,7 +89,14 @@ impl Quota {
             Call::ListRoots => Self::Roots,
             Call::DescribeOrganization => Self::Organization,
             Call::ListRegions => Self::Regions,
-            Call::DescribePatchBaselines | Call::GetPatchBaseline => Self::Baselines,
+            Call::DescribePatchBaselines
+            | Call::GetPatchBaseline
+            | Call::ListTagsForResource
+            | Call::CreatePatchBaseline
+            | Call::AddTagsToResource
+            | Call::UpdatePatchBaseline
+            | Call::DeletePatchBaseline
+            | Call::RemoveTagsFromResource => Self::Baselines,
             Call::GetObject => Self::ReadObjects,
             Call::PutObject
             | Call::ListObjects
@@ -98,6 +105,7 @@ impl Quota {
             Call::Connect | Call::GetCallerIdentity => Self::Identity,
             Call::DescribeOrganizationsAccess
             | Call::ListStackSets
+            | Call::ListStacks
             | Call::DescribeStackSet
             | Call::DescribeStackSetOperation
             | Call::ListStackInstances

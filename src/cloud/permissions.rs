@@ -39,7 +39,12 @@ pub fn permissions(runner: Runner, partition: &str) -> Value {
         .map(|(resources, actions)| {
             let (sid, patterns) = named(resources);
             let resource = if patterns.is_empty() { json!("*") } else { json!(arns(patterns)) };
-            json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource })
+            let mut statement =
+                json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource });
+            if let Some(condition) = condition(resources) {
+                statement["Condition"] = condition;
+            }
+            statement
         })
         .collect();
     if runner == Runner::Changes {
@@ -100,10 +105,23 @@ fn named(resources: Resources) -> (&'static str, &'static [&'static str]) {
             "Tagged",
             &["cloudformation:*:*:stack/orgpatch-*/*", "cloudformation:*:*:stackset/orgpatch-*"],
         ),
+        // What is made anew has no ARN yet.
+        Resources::NewBaselines => ("NewBaselines", &[]),
+        Resources::OwnBaselines => ("OwnBaselines", &["ssm:*:*:patchbaseline/*"]),
         Resources::Baselines => ("Baselines", &["ssm:*:*:patchbaseline/*"]),
         Resources::Buckets => ("Buckets", &["s3:::aws-quicksetup-patchpolicy-*"]),
         Resources::Objects => ("Objects", &["s3:::aws-quicksetup-patchpolicy-*/*"]),
     }
+}
+
+/// What must be so besides. Baselines have names that nothing can be bound to, so their tag is asked for.
+fn condition(resources: Resources) -> Option<Value> {
+    let tag = match resources {
+        Resources::NewBaselines => "aws:RequestTag/orgpatch:policy",
+        Resources::OwnBaselines => "aws:ResourceTag/orgpatch:policy",
+        _ => return None,
+    };
+    Some(json!({ "StringLike": { tag: "*" } }))
 }
 
 /// What CloudFormation does with the caller's rights.
@@ -143,20 +161,15 @@ const THROUGH_CLOUDFORMATION: [OnBehalf; 8] = [
         sid: "RolesOfStacks",
         actions: &[
             "iam:CreateRole",
-            "iam:DeleteRole",
-            "iam:DeleteRolePermissionsBoundary",
-            "iam:DeleteRolePolicy",
-            "iam:GetRole",
-            "iam:GetRolePolicy",
+            "iam:DeleteRole*",
+            "iam:GetRole*",
             "iam:ListAttachedRolePolicies",
             "iam:ListRolePolicies",
-            "iam:PutRolePermissionsBoundary",
-            "iam:PutRolePolicy",
+            "iam:PutRole*",
             "iam:TagRole",
             "iam:UntagRole",
             "iam:UpdateAssumeRolePolicy",
-            "iam:UpdateRole",
-            "iam:UpdateRoleDescription",
+            "iam:UpdateRole*",
         ],
         patterns: &["iam::*:role/AWS-QuickSetup-*"],
         passed_to: None,
@@ -170,15 +183,11 @@ const THROUGH_CLOUDFORMATION: [OnBehalf; 8] = [
     OnBehalf {
         sid: "DocumentsOfStacks",
         actions: &[
-            "ssm:AddTagsToResource",
             "ssm:CreateDocument",
             "ssm:DeleteDocument",
             "ssm:DescribeDocument",
             "ssm:GetDocument",
-            "ssm:ListTagsForResource",
-            "ssm:RemoveTagsFromResource",
-            "ssm:UpdateDocument",
-            "ssm:UpdateDocumentDefaultVersion",
+            "ssm:UpdateDocument*",
         ],
         patterns: &["ssm:*:*:document/QuickSetup-*"],
         passed_to: None,
@@ -203,13 +212,13 @@ const THROUGH_CLOUDFORMATION: [OnBehalf; 8] = [
         passed_to: None,
     },
     OnBehalf {
-        sid: "TagsOfAssociations",
+        sid: "TagsOfStacks",
         actions: &[
             "ssm:AddTagsToResource",
             "ssm:ListTagsForResource",
             "ssm:RemoveTagsFromResource",
         ],
-        patterns: &["ssm:*:*:association/*"],
+        patterns: &["ssm:*:*:association/*", "ssm:*:*:document/QuickSetup-*"],
         passed_to: None,
     },
     OnBehalf {

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use crate::{
     cloud::CloudError,
     ids::{
-        AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OrganizationId, OuId, Region,
-        StackName, StackSetName,
+        AccountId, BaselineId, BaselineName, BucketName, CallAs, OperatingSystem, OrganizationId,
+        OuId, Region, StackName, StackSetName,
     },
     state::{
-        AccountState, BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen, Switch,
+        AccountState, BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, RegionStatus,
+        StackSeen, Switch,
     },
 };
 
@@ -183,6 +184,13 @@ pub trait CloudRead {
         name: &StackSetName,
     ) -> Result<Vec<OperationSeen>, CloudError>;
 
+    /// The names of the owner account's stacks in a Region that begin so, but for deleted ones.
+    async fn stack_names(
+        &self,
+        region: &Region,
+        prefix: &str,
+    ) -> Result<Vec<StackName>, CloudError>;
+
     /// A stack in the owner account, with its template.
     async fn stack(
         &self,
@@ -199,6 +207,13 @@ pub trait CloudRead {
 
     /// The IDs of the account's own baselines in the home Region.
     async fn own_baselines(&self) -> Result<Vec<BaselineId>, CloudError>;
+
+    /// The baselines in the home Region that have this name, AWS's own among them.
+    async fn baselines_named(&self, name: &BaselineName) -> Result<Vec<BaselineId>, CloudError>;
+
+    /// How many baselines of its own the account has in the home Region, and those whose names begin so,
+    /// with their tags.
+    async fn own_baselines_named(&self, prefix: &str) -> Result<OwnBaselines, CloudError>;
 
     /// What a baseline in the home Region says.
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError>;

@@ -4,8 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     cloud::CloudError,
-    ids::{AccountId, BucketName, CallAs, OperationId, OuId, Region, StackName, StackSetName},
-    state::{Preferences, Reach, Retain, StackSetSpec, StackSpec},
+    ids::{
+        AccountId, BaselineId, BucketName, CallAs, OperationId, OuId, Region, StackName,
+        StackSetName,
+    },
+    state::{BaselineSpec, Preferences, Reach, Retain, StackSetSpec, StackSpec},
 };
 
 /// Where a template's text is taken from.
@@ -246,6 +249,20 @@ pub trait CloudWrite {
         region: &Region,
         name: &StackName,
     ) -> Result<StackProgress, CloudError>;
+
+    /// Makes a baseline in the home Region. The token makes a repeat the same creation.
+    async fn create_baseline(&self, spec: &BaselineSpec, token: &str) -> Result<(), CloudError>;
+
+    /// Gives a baseline in the home Region all that the specification says, and takes these tags off.
+    async fn update_baseline(
+        &self,
+        id: &BaselineId,
+        spec: &BaselineSpec,
+        untag: &BTreeSet<String>,
+    ) -> Result<(), CloudError>;
+
+    /// Deletes a baseline in the home Region. One that does not exist is no error.
+    async fn delete_baseline(&self, id: &BaselineId) -> Result<(), CloudError>;
 
     /// Writes an object, if the precondition holds, and gives what identifies the version that was written.
     /// Where it no longer holds since these very bytes are there, an earlier try has written them.

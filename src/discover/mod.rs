@@ -4,11 +4,13 @@
 //! [`standing`] finds out as what the caller may speak; [`observe`] reads what is deployed. A look that
 //! fails there becomes [`Seen::Unknown`](crate::state::Seen) with its reason, and never "does not exist".
 
+mod found;
 mod observe;
 mod organization;
 mod snapshot;
 mod standing;
 
+pub use found::{Found, find};
 pub use observe::{observe, sought};
 pub use organization::organization;
 pub use snapshot::snapshot;

@@ -6,8 +6,8 @@ use futures_util::{StreamExt as _, future, stream};
 
 use crate::{
     cloud::{CloudError, CloudRead, Object, StackSetDescription},
-    discover::AT_A_TIME,
-    ids::{BaselineId, CallAs, OperatingSystem, StackSetName},
+    discover::{AT_A_TIME, Found, found::prefix},
+    ids::{BaselineId, BaselineName, CallAs, OperatingSystem, StackSetName},
     state::{
         Baseline, BaselineSeen, BaselineSource, ConflictCheck, Desired, OVERRIDE_KEY, Observed,
         OverrideSeen, Seen, Sought, StackSetSeen,
@@ -30,12 +30,15 @@ pub fn sought(desired: &Desired) -> Sought {
         buckets.insert(ring.names.bucket.clone());
         if let Some(deployment) = ring.deployment() {
             baselines.extend(
-                deployment.baselines.iter().map(|(system, source)| (*system, source.clone())),
+                deployment
+                    .baselines
+                    .iter()
+                    .filter_map(|(system, wanted)| Some((*system, wanted.source()?))),
             );
         }
     }
     let stack_set_prefixes = match desired.conflict_check {
-        ConflictCheck::Off => vec![format!("orgpatch-{}-", desired.policy)],
+        ConflictCheck::Off => vec![prefix(&desired.policy)],
         ConflictCheck::Error | ConflictCheck::Warn => {
             vec!["orgpatch-".to_owned(), QUICK_SETUP.to_owned()]
         }
@@ -43,8 +46,13 @@ pub fn sought(desired: &Desired) -> Sought {
     Sought { stack_set_prefixes, stacks, buckets, baselines }
 }
 
-/// Looks at all of it. Whatever can't be read is unknown, with its reason.
-pub async fn observe(cloud: &impl CloudRead, call_as: CallAs, sought: &Sought) -> Observed {
+/// Looks at all of it, given what was found before. Whatever can't be read is unknown, with its reason.
+pub async fn observe(
+    cloud: &impl CloudRead,
+    call_as: CallAs,
+    sought: &Sought,
+    found: Found,
+) -> Observed {
     let stacks = stream::iter(&sought.stacks)
         .map(|(region, name)| async move {
             ((region.clone(), name.clone()), seen(cloud.stack(region, name).await))
@@ -59,13 +67,17 @@ pub async fn observe(cloud: &impl CloudRead, call_as: CallAs, sought: &Sought) -
         .buffered(AT_A_TIME)
         .collect::<BTreeMap<_, _>>();
     let (stack_sets, stacks, overrides, baselines) = future::join4(
-        stack_sets(cloud, call_as, &sought.stack_set_prefixes),
+        stack_sets(cloud, call_as, found.stack_sets, &sought.stack_set_prefixes),
         stacks,
         overrides,
         baselines(cloud, &sought.baselines),
     )
     .await;
-    Observed { stack_sets, stacks, overrides, baselines }
+    let own_baselines = match found.baselines {
+        Ok(own) => Seen::Present(own),
+        Err(error) => Seen::Unknown(error.reason()),
+    };
+    Observed { stack_sets, stacks, overrides, baselines, own_baselines }
 }
 
 fn seen<T>(result: Result<Option<T>, CloudError>) -> Seen<T> {
@@ -91,9 +103,10 @@ fn understood(object: Seen<Object>) -> Seen<OverrideSeen> {
 async fn stack_sets(
     cloud: &impl CloudRead,
     call_as: CallAs,
+    names: Result<Vec<StackSetName>, CloudError>,
     prefixes: &[String],
 ) -> Seen<BTreeMap<StackSetName, Seen<StackSetSeen>>> {
-    let names = match cloud.stack_set_names(call_as).await {
+    let names = match names {
         Ok(names) => names,
         Err(error) => return Seen::Unknown(error.reason()),
     };
@@ -147,13 +160,16 @@ async fn baselines(
     let defaults = &defaults;
     stream::iter(sources)
         .map(|(system, source)| async move {
-            let id: Result<&BaselineId, Seen<BaselineSeen>> = match (source, defaults) {
-                (BaselineSource::Existing(id), _) => Ok(id),
-                (BaselineSource::Aws, Ok(defaults)) => defaults.get(system).ok_or(Seen::Absent),
+            let id: Result<BaselineId, Seen<BaselineSeen>> = match (source, defaults) {
+                (BaselineSource::Existing(id), _) => Ok(id.clone()),
+                (BaselineSource::Named(name), _) => named(cloud, name).await,
+                (BaselineSource::Aws, Ok(defaults)) => {
+                    defaults.get(system).cloned().ok_or(Seen::Absent)
+                }
                 (BaselineSource::Aws, Err(error)) => Err(Seen::Unknown(error.reason())),
             };
             let seen = match id {
-                Ok(id) => seen(cloud.baseline(id).await),
+                Ok(id) => seen(cloud.baseline(&id).await),
                 Err(seen) => seen,
             };
             ((*system, source.clone()), seen)
@@ -161,4 +177,27 @@ async fn baselines(
         .buffered(AT_A_TIME)
         .collect()
         .await
+}
+
+/// The one baseline of a name. SSM lets several have one.
+async fn named(
+    cloud: &impl CloudRead,
+    name: &BaselineName,
+) -> Result<BaselineId, Seen<BaselineSeen>> {
+    match cloud.baselines_named(name).await {
+        Ok(ids) => match ids.as_slice() {
+            [] => Err(Seen::Absent),
+            [id] => Ok(id.clone()),
+            several => {
+                let ids: Vec<&str> = several.iter().map(BaselineId::as_str).collect();
+                let because = format!(
+                    "{} baselines are called {name}: name one by its ID ({})",
+                    several.len(),
+                    ids.join(", ")
+                );
+                Err(Seen::Unknown(because))
+            }
+        },
+        Err(error) => Err(Seen::Unknown(error.reason())),
+    }
 }

@@ -94,6 +94,10 @@ fn ours(plan: &Plan, step: &Step, flaws: &mut Vec<Flaw>) {
         | Action::TakeBack { spec, .. } => {
             spec.name.as_str().starts_with(&prefix) && tagged(&spec.tags)
         }
+        Action::CreateBaseline { spec } | Action::UpdateBaseline { spec, .. } => {
+            spec.name.as_str().starts_with(&prefix) && tagged(&spec.tags)
+        }
+        Action::DeleteBaseline { name, .. } => name.as_str().starts_with(&prefix),
         Action::DeleteStack { name, .. } | Action::WaitForStack { name, .. } => {
             name.as_str().starts_with(&prefix)
         }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::{
-    ids::{AccountId, Region, StackSetName},
+    ids::{AccountId, Region, RingName, StackSetName},
     plan::{Action, Step},
-    state::{Desired, InstanceStatus, Observed, Ownership, Seen},
+    state::{Desired, InstanceStatus, Observed, Ownership, Ring, Seen, ring_of},
 };
 
 /// What becomes of an account.
@@ -31,6 +31,10 @@ pub enum Change {
 pub struct AccountChange {
     /// What becomes of it in all.
     pub change: Change,
+    /// The ring that covers it, or that covered it where none does any more.
+    pub ring: RingName,
+    /// The ring that it moves out of, where it moves from one to another.
+    pub left: Option<RingName>,
     /// Regions that it gets.
     pub added: BTreeSet<Region>,
     /// Regions that it loses.
@@ -71,6 +75,10 @@ impl AccountChange {
 
 #[derive(Default)]
 struct Sides {
+    /// The rings that it has something of.
+    from: BTreeSet<RingName>,
+    /// The ring that covers it.
+    ring: Option<RingName>,
     before: BTreeSet<Region>,
     after: BTreeSet<Region>,
     changed: BTreeSet<Region>,
@@ -95,6 +103,7 @@ pub(super) fn coverage(desired: &Desired, observed: &Observed, steps: &[Step]) -
         for set in deployment.stack_sets.values() {
             for account in set.targets.values().flat_map(|target| &target.accounts) {
                 let side = sides.entry(account.clone()).or_default();
+                side.ring = Some(ring.name.clone());
                 if planned.contains(&set.name) {
                     side.after.extend(set.regions.iter().cloned());
                 } else if !set.regions.is_subset(&side.before) {
@@ -129,7 +138,10 @@ pub(super) fn coverage(desired: &Desired, observed: &Observed, steps: &[Step]) -
     }
     own_stacks(desired, observed, steps, &mut sides);
     Coverage {
-        accounts: sides.into_iter().map(|(account, sides)| (account, judged(sides))).collect(),
+        accounts: sides
+            .into_iter()
+            .map(|(account, sides)| (account, judged(sides, &desired.rings)))
+            .collect(),
     }
 }
 
@@ -160,6 +172,7 @@ fn before(
             }
             let side = sides.entry(account.clone()).or_default();
             side.before.insert(region.clone());
+            side.from.extend(ring_of(&set.tags, &desired.policy));
             if !planned.contains(name) {
                 side.after.insert(region.clone());
             }
@@ -215,7 +228,11 @@ fn own_stacks(
                 continue;
             }
             let side = sides.entry(desired.owner.account.clone()).or_default();
+            if ring.deployment().is_some_and(|there| there.own_stacks.contains_key(region)) {
+                side.ring = Some(ring.name.clone());
+            }
             if is_there {
+                side.from.insert(ring.name.clone());
                 side.before.insert(region.clone());
             }
             match step {
@@ -234,8 +251,11 @@ fn own_stacks(
     }
 }
 
-fn judged(sides: Sides) -> AccountChange {
-    let Sides { before, after, changed, remade, blocked } = sides;
+fn judged(sides: Sides, rings: &[Ring]) -> AccountChange {
+    let Sides { from, ring, before, after, changed, remade, blocked } = sides;
+    let left = from.iter().find(|from| ring.as_ref().is_some_and(|ring| ring != *from)).cloned();
+    let first = || rings.first().map_or_else(RingName::main, |ring| ring.name.clone());
+    let ring = ring.or_else(|| from.first().cloned()).unwrap_or_else(first);
     let added: BTreeSet<Region> = after.difference(&before).cloned().collect();
     let removed: BTreeSet<Region> = before.difference(&after).cloned().collect();
     let kept: BTreeSet<Region> = before.intersection(&after).cloned().collect();
@@ -252,5 +272,5 @@ fn judged(sides: Sides) -> AccountChange {
     } else {
         Change::Unchanged
     };
-    AccountChange { change, added, removed, remade, changed, kept }
+    AccountChange { change, ring, left, added, removed, remade, changed, kept }
 }

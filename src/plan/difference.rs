@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{ids::Digest, state::Baseline};
+use crate::ids::Digest;
 
 /// One value that is different.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -75,22 +75,6 @@ pub(super) fn of_templates(before: &str, after: &str) -> Vec<Difference> {
     };
     let mut differences = Vec::new();
     of_values("template", &old, &new, &mut differences);
-    differences
-}
-
-/// The differences of two override objects, by operating system.
-pub(super) fn of_baselines(before: &[Baseline], after: &[Baseline]) -> Vec<Difference> {
-    let by_system = |list: &[Baseline]| -> Value {
-        list.iter()
-            .map(|baseline| {
-                let value = serde_json::to_value(baseline).unwrap_or_default();
-                (baseline.operating_system.key().to_owned(), value)
-            })
-            .collect::<serde_json::Map<String, Value>>()
-            .into()
-    };
-    let mut differences = Vec::new();
-    of_values("baseline", &by_system(before), &by_system(after), &mut differences);
     differences
 }
 

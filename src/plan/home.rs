@@ -5,14 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     ids::{BucketName, OperatingSystem, Region, StackName},
     plan::{
-        Action, BlockReason, Blocked, Difference, StepId, TemplateSource, difference,
+        Action, BlockReason, Blocked, Difference, StepId, TemplateSource,
+        baseline_difference::of_baselines,
+        baselines::{
+            self, BaselinePlan, Resolved, ResolvedAll, delete_baselines, of_ring, plan_baselines,
+        },
+        difference,
         stack::{StackPlan, blocked, plan_stack, stuck},
         steps::Steps,
     },
     state::{
-        BASELINES_PARAMETER, Baseline, BaselineSeen, BaselineSource, Deployment, Desired,
-        Encryption, KeepLogs, Leaving, Observed, Ownership, Ring, Seen, StackSeen, StackSpec,
-        StackStatus, Wish,
+        BASELINES_PARAMETER, Baseline, Deployment, Desired, Encryption, KeepLogs, Leaving,
+        Observed, OverrideSeen, Ownership, Ring, Seen, StackSeen, StackSpec, StackStatus, Wish,
     },
 };
 
@@ -36,19 +40,22 @@ pub(super) fn plan_home(
     observed: &Observed,
     warnings: &mut Vec<String>,
 ) -> Result<HomePlan, Vec<Blocked>> {
-    let Home { spec, content, without } = home_stack(deployment, observed)?;
+    let ResolvedAll { rules, without } = baselines::resolve(deployment, observed)?;
+    let Home { spec, content, without } = of_rules(deployment, &rules, without);
     for system in without {
         warnings.push(format!(
             "AWS has no default baseline for {system} in {}, so its nodes would fail with exit code 163; name a baseline of your own if you have such nodes",
             spec.region
         ));
     }
+    let BaselinePlan { ready: made, unused } =
+        plan_baselines(steps, desired, ring, &rules, observed, warnings)?;
     let bucket = &ring.names.bucket;
     let seen = observed.stack(&spec.region, &spec.name);
     let overrides = observed.overrides.get(bucket).unwrap_or(&Seen::Absent);
     match &seen {
         Seen::Present(stack) if stack.status == StackStatus::DeleteFailed => {
-            empty_buckets(steps, buckets(stack, ring).into_iter(), &BTreeSet::new());
+            empty_buckets(steps, buckets(stack, ring).into_iter(), &made);
         }
         // A bucket without its stack means that the stack is somewhere else.
         Seen::Absent => {
@@ -58,8 +65,8 @@ pub(super) fn plan_home(
     }
     // The home template is always small enough for a request, which a test holds.
     let inline = TemplateSource::Inline;
-    let emptied = steps.list.iter().map(|step| step.id.clone()).collect();
-    let stack = plan_stack(steps, "home-stack", &desired.policy, &spec, &inline, seen, &emptied)
+    let before = steps.list.iter().map(|step| step.id.clone()).collect();
+    let stack = plan_stack(steps, "home-stack", &desired.policy, &spec, &inline, seen, &before)
         .map_err(|blocked| vec![blocked])?;
     let (ready, seen) = match stack {
         StackPlan::Waiting => return Ok(HomePlan::Waiting),
@@ -67,6 +74,20 @@ pub(super) fn plan_home(
         StackPlan::MadeAnew(ready) => (ready, &Seen::Absent),
         StackPlan::Ready(ready) => (ready, overrides),
     };
+    let ready = write_overrides(steps, (ring, deployment), content, seen, ready)?;
+    delete_baselines(steps, &unused, "the ring has no use for it any more", &ready);
+    Ok(HomePlan::Ready(ready))
+}
+
+/// Plans the override object, and gives the steps after which it is right.
+fn write_overrides(
+    steps: &mut Steps<'_>,
+    (ring, deployment): (&Ring, &Deployment),
+    content: Vec<Baseline>,
+    seen: &Seen<OverrideSeen>,
+    ready: BTreeSet<StepId>,
+) -> Result<BTreeSet<StepId>, Vec<Blocked>> {
+    let bucket = &ring.names.bucket;
     let mut changes = Vec::new();
     let (replaces, before) = match seen {
         Seen::Unknown(because) => {
@@ -78,8 +99,9 @@ pub(super) fn plan_home(
         Seen::Absent => (None, Vec::new()),
         Seen::Present(object) => {
             let encrypted = encrypted_with(&deployment.encryption, object.key.as_deref());
-            if object.content.as_ref() == Some(&content) && encrypted.is_none() {
-                return Ok(HomePlan::Ready(ready));
+            let is_same = object.content.as_ref().is_some_and(|have| say_the_same(have, &content));
+            if is_same && encrypted.is_none() {
+                return Ok(ready);
             }
             changes.extend(encrypted);
             (Some(object.etag.clone()), object.content.clone().unwrap_or_default())
@@ -92,10 +114,18 @@ pub(super) fn plan_home(
     } else {
         "it is to be encrypted with another key"
     };
-    changes.extend(difference::of_baselines(&before, &content));
+    changes.extend(of_baselines(&before, &content));
     let action = Action::WriteOverrides { bucket: bucket.clone(), replaces, content, changes };
     let write = steps.push("overrides", action, because, ready);
-    Ok(HomePlan::Ready(BTreeSet::from([write])))
+    Ok(BTreeSet::from([write]))
+}
+
+/// Whether two override objects say the same, in whichever order AWS gives a baseline's lists.
+fn say_the_same(one: &[Baseline], other: &[Baseline]) -> bool {
+    let normalized = |content: &[Baseline]| -> Vec<Baseline> {
+        content.iter().map(Baseline::normalized).collect()
+    };
+    normalized(one) == normalized(other)
 }
 
 /// How the key of the override object differs from the one that is wished, if it does.
@@ -129,52 +159,22 @@ pub struct Home {
 ///
 /// The baselines that could not be read, or that the policy names and that do not exist.
 pub fn home_stack(deployment: &Deployment, observed: &Observed) -> Result<Home, Vec<Blocked>> {
-    let mut found: BTreeMap<OperatingSystem, &BaselineSeen> = BTreeMap::new();
-    let mut without = Vec::new();
-    let mut blocked = Vec::new();
-    for (system, source) in &deployment.baselines {
-        let named = match source {
-            BaselineSource::Aws => format!("AWS's default baseline for {system}"),
-            BaselineSource::Existing(id) => format!("the baseline {id} for {system}"),
-        };
-        let because = match (observed.baselines.get(&(*system, source.clone())), source) {
-            (Some(Seen::Present(baseline)), _) if baseline.content.operating_system == *system => {
-                found.insert(*system, baseline);
-                continue;
-            }
-            (Some(Seen::Present(baseline)), _) => BlockReason::Missing(format!(
-                "it is a baseline for {}",
-                baseline.content.operating_system
-            )),
-            // Not every partition and Region has one for every operating system.
-            (Some(Seen::Absent), BaselineSource::Aws) => {
-                without.push(*system);
-                continue;
-            }
-            (Some(Seen::Absent), BaselineSource::Existing(_)) => {
-                BlockReason::Missing("it does not exist in the home Region".to_owned())
-            }
-            (Some(Seen::Unknown(because)), _) => BlockReason::Unknown(because.clone()),
-            (None, _) => BlockReason::Unknown("nobody looked for it".to_owned()),
-        };
-        blocked.push(Blocked { subject: named, because });
-    }
-    if found.is_empty() && blocked.is_empty() {
-        blocked.push(Blocked {
-            subject: "AWS's default baselines".to_owned(),
-            because: BlockReason::Missing("there are none in the home Region".to_owned()),
-        });
-    }
-    if !blocked.is_empty() {
-        return Err(blocked);
-    }
-    let ids: BTreeMap<&str, &str> =
-        found.iter().map(|(system, seen)| (system.aws_name(), seen.id.as_str())).collect();
+    let ResolvedAll { rules, without } = baselines::resolve(deployment, observed)?;
+    Ok(of_rules(deployment, &rules, without))
+}
+
+fn of_rules(
+    deployment: &Deployment,
+    rules: &BTreeMap<OperatingSystem, Resolved>,
+    without: Vec<OperatingSystem>,
+) -> Home {
+    let references: BTreeMap<&str, &str> =
+        rules.iter().map(|(system, rules)| (system.aws_name(), rules.reference())).collect();
     let mut spec = deployment.home.clone();
-    let parameter = serde_json::to_string(&ids).unwrap_or_default();
+    let parameter = serde_json::to_string(&references).unwrap_or_default();
     spec.parameters.insert(BASELINES_PARAMETER.to_owned(), parameter);
-    let content = found.into_values().map(|baseline| baseline.content.clone()).collect();
-    Ok(Home { spec, content, without })
+    let content = rules.values().map(|rules| rules.content().clone()).collect();
+    Home { spec, content, without }
 }
 
 /// The buckets of a home stack: what it says it made, and the name that is ours by construction.
@@ -213,7 +213,12 @@ pub(super) fn plan_home_removal(
     let stack = match observed.stack(region, name) {
         Seen::Unknown(because) => return Err(blocked(region, name, BlockReason::Unknown(because))),
         Seen::Present(stack) => stack,
-        Seen::Absent => return bucket_without_stack(ring, observed, region),
+        Seen::Absent => {
+            bucket_without_stack(ring, observed, region)?;
+            let unused = of_ring(desired, &ring.name, observed);
+            delete_baselines(steps, &unused, "nothing uses it any more", after);
+            return Ok(());
+        }
     };
     let ownership = Ownership::of(&stack.tags, &desired.policy);
     if ownership != Ownership::Ours {
@@ -242,7 +247,9 @@ pub(super) fn plan_home_removal(
     }
     let emptied = empty_buckets(steps, emptied.into_iter(), &after);
     let action = Action::DeleteStack { region: region.clone(), name: name.clone() };
-    steps.push("home-stack/delete", action, "nothing uses it any more", emptied);
+    let deleted = steps.push("home-stack/delete", action, "nothing uses it any more", emptied);
+    let unused = of_ring(desired, &ring.name, observed);
+    delete_baselines(steps, &unused, "nothing uses it any more", &BTreeSet::from([deleted]));
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::Serialize;
 
 use crate::{
-    ids::{AccountId, OuId},
+    ids::{AccountId, OuId, RingName},
     plan::{Coverage, coverage::AccountChange},
     state::{Desired, Names, Observed, Ownership, Seen, SkipReason},
 };
@@ -36,6 +36,13 @@ pub enum Loss {
     ManagementAccount,
     /// The policy covers it in fewer Regions.
     FewerRegions,
+    /// Another ring covers it, for which its stacks are deleted, and made anew for that ring.
+    OtherRing {
+        /// The ring that it was in.
+        from: RingName,
+        /// The ring that it is in.
+        to: RingName,
+    },
     /// It keeps all, through another OU or stack set, for which its stacks are deleted and made anew.
     Remade,
 }
@@ -56,6 +63,9 @@ impl fmt::Display for Loss {
                 "the policy does not include the management account any more (`management_account`)",
             ),
             Self::FewerRegions => f.write_str("the policy names fewer Regions than before"),
+            Self::OtherRing { from, to } => {
+                write!(f, "it moves from the ring {from} to the ring {to}, which has stacks of its own")
+            }
             Self::Remade => f.write_str(
                 "it stays covered, but through another OU or stack set, so that its stacks are deleted and made anew",
             ),
@@ -97,6 +107,9 @@ fn cause(
     let path = |ou: &OuId| names.units.get(ou).map(ToString::to_string);
     let here = path(parent).unwrap_or_default();
     let mut above = std::iter::successors(Some(parent), |ou| names.above.get(*ou));
+    if let (Some(from), None) = (&change.left, &because) {
+        return Loss::OtherRing { from: from.clone(), to: change.ring.clone() };
+    }
     if let Some(from) = through.filter(|from| !above.any(|ou| ou == *from)) {
         return Loss::Moved { from: path(from), to: here, because };
     }

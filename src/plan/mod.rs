@@ -8,6 +8,8 @@
 //! A rule about *what* should change belongs in this room. A rule about *how* a call is made
 //! (retries, waits, page sizes) belongs in `apply` or `aws`.
 
+mod baseline_difference;
+mod baselines;
 mod check;
 mod conflict;
 mod consent;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    ids::{BucketName, Digest, StackSetName},
+    ids::{BucketName, Digest, RingName, StackSetName},
     plan::{
         Action, BlockReason, Blocked, Coverage, Fate, Plan, Purpose, RingOutline, Step, StepId,
         TemplateSource,
@@ -17,7 +17,7 @@ use crate::{
         steps::{Remarks, Steps},
         take_back,
     },
-    state::{Desired, Observed, Ownership, Ring, Seen, StackSetSeen, Template},
+    state::{Desired, Observed, Ownership, Ring, Seen, StackSetSeen, Template, Wish, ring_of},
 };
 
 /// Plans the changes that take `observed` to `desired`.
@@ -32,9 +32,19 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let mut all_steps: Vec<Step> = Vec::new();
     let mut remarks = Remarks { blocked: Vec::new(), warnings: desired.warnings.clone() };
     let mut ring_before: BTreeSet<StepId> = BTreeSet::new();
+    let mut held_up: Option<HeldUp> = None;
     for ring in &desired.rings {
         let mut steps = Steps { ring: &ring.name, list: Vec::new() };
-        plan_ring(&mut steps, desired, ring, observed, &mut remarks);
+        let by = held_up.as_ref().filter(|_| desired.is_rolled_out());
+        let end = match by {
+            None => plan_ring(&mut steps, desired, ring, observed, &mut remarks),
+            Some(by) => plan_waiting(&mut steps, desired, ring, observed, by, &mut remarks),
+        };
+        held_up = held_up.or(match end {
+            RingEnd::Planned => None,
+            RingEnd::Waits => Some(HeldUp::Waiting),
+            RingEnd::Blocked => Some(HeldUp::Blocked(ring.name.clone())),
+        });
         for step in &mut steps.list {
             if step.after.is_empty() {
                 step.after.clone_from(&ring_before);
@@ -90,6 +100,10 @@ fn outline(ring: &Ring) -> RingOutline {
             .map(|deployment| deployment.schedule.clone())
             .unwrap_or_default(),
         fate: if ring.deployment().is_some() { Fate::Kept } else { Fate::Removed },
+        because: match &ring.wish {
+            Wish::There(_) => None,
+            Wish::Gone(leaving) => Some(leaving.because.clone()),
+        },
     }
 }
 
@@ -104,23 +118,65 @@ fn digest(steps: &[Step], blocked: &[Blocked]) -> Digest {
     Digest::of(serde_json::to_vec(&(steps, blocked)).unwrap_or_default())
 }
 
+/// How far the plan of a ring came.
+enum RingEnd {
+    /// All of it is planned, but for what only people can mend.
+    Planned,
+    /// Something of it runs, so that nothing more can be said.
+    Waits,
+    /// What all of it depends on is blocked.
+    Blocked,
+}
+
+/// What holds up the rings behind.
+enum HeldUp {
+    /// A ring of which something runs.
+    Waiting,
+    /// A ring that is blocked.
+    Blocked(RingName),
+}
+
+/// A ring behind one that is held up: it only waits for what runs of its own.
+fn plan_waiting(
+    steps: &mut Steps<'_>,
+    desired: &Desired,
+    ring: &Ring,
+    observed: &Observed,
+    by: &HeldUp,
+    remarks: &mut Remarks,
+) -> RingEnd {
+    let sets = owned_sets(desired, ring, observed, &mut remarks.blocked);
+    wait_for_running(steps, &sets);
+    let HeldUp::Blocked(other) = by else { return RingEnd::Waits };
+    // Whether it has anything to do at all is asked of a plan of its own.
+    let mut alone = Steps { ring: &ring.name, list: Vec::new() };
+    plan_ring(&mut alone, desired, ring, observed, &mut Remarks::default());
+    if alone.list.iter().any(|step| !step.action.is_wait()) {
+        remarks.blocked.push(Blocked {
+            subject: format!("the ring {}", ring.name),
+            because: BlockReason::BehindAnother(format!("the ring {other} before it is blocked")),
+        });
+    }
+    RingEnd::Blocked
+}
+
 fn plan_ring(
     steps: &mut Steps<'_>,
     desired: &Desired,
     ring: &Ring,
     observed: &Observed,
     remarks: &mut Remarks,
-) {
+) -> RingEnd {
     let blocked_before = remarks.blocked.len();
     let mut problems = Vec::new();
     let sets = owned_sets(desired, ring, observed, &mut problems);
     if !problems.is_empty() {
         // One set that is in the way, or can't be read, holds up the ring: its parts belong together.
         remarks.blocked.extend(problems);
-        return;
+        return RingEnd::Blocked;
     }
     if wait_for_running(steps, &sets) {
-        return;
+        return RingEnd::Waits;
     }
     let ready = match ring.deployment() {
         None => BTreeSet::new(),
@@ -128,11 +184,11 @@ fn plan_ring(
             match plan_home(steps, desired, ring, deployment, observed, &mut remarks.warnings) {
                 Ok(HomePlan::Ready(ready)) => ready,
                 // What comes behind is planned once it is known what came of the change.
-                Ok(HomePlan::Waiting) => return,
+                Ok(HomePlan::Waiting) => return RingEnd::Waits,
                 Err(problems) => {
                     steps.list.clear();
                     remarks.blocked.extend(problems);
-                    return;
+                    return RingEnd::Blocked;
                 }
             }
         }
@@ -176,6 +232,8 @@ fn plan_ring(
         remarks.blocked.extend(home.err());
     }
     drop_unused_template(&mut steps.list);
+    let waits = steps.list.iter().any(|step| step.action.is_wait());
+    if waits { RingEnd::Waits } else { RingEnd::Planned }
 }
 
 /// While an operation runs on a stack set of the ring, what the ring is, is about to change: accounts
@@ -236,17 +294,22 @@ pub(super) fn owned_sets<'a>(
     let named = [ring.names.whole.clone(), ring.names.pinned.clone()];
     let mut sets: Vec<StackSetName> = named.to_vec();
     if let Seen::Present(seen) = &observed.stack_sets {
-        // A set of ours that no ring names any more is removed with the first ring.
+        // A set of ours that no ring names is removed with the ring of its tag, or else with the first one.
         let is_first = desired.rings.first().is_some_and(|first| first.name == ring.name);
+        let goes_with = |set: &StackSetSeen| match ring_of(&set.tags, &desired.policy) {
+            Some(tagged) if desired.rings.iter().any(|ring| ring.name == tagged) => {
+                tagged == ring.name
+            }
+            _ => is_first,
+        };
         let is_named = |name: &StackSetName| {
             desired.rings.iter().any(|ring| ring.names.whole == *name || ring.names.pinned == *name)
         };
         let left_over = seen.iter().filter(|(name, set)| {
-            is_first
-                && !is_named(name)
-                && set
-                    .present()
-                    .is_some_and(|set| Ownership::of(&set.tags, &desired.policy) == Ownership::Ours)
+            !is_named(name)
+                && set.present().is_some_and(|set| {
+                    Ownership::of(&set.tags, &desired.policy) == Ownership::Ours && goes_with(set)
+                })
         });
         sets.extend(left_over.map(|(name, _)| name.clone()));
     }

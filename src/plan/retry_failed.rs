@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    ids::{AccountId, Region, StackSetName},
+    ids::{AccountId, Region, RingName, StackSetName},
     plan::{
         Action, BlockReason, Blocked, Change, Coverage, Plan, Purpose, Step,
         conflict::conflicts,
@@ -139,7 +139,9 @@ fn covered(
         if !wanted.contains(account) || !desired.names.active.contains(account) {
             continue;
         }
-        let change = changes.entry(account.clone()).or_insert_with(AccountChange::unchanged);
+        let change = changes
+            .entry(account.clone())
+            .or_insert_with(|| AccountChange::unchanged(ring.name.clone()));
         change.kept.insert(region.clone());
     }
     for step in steps {
@@ -156,9 +158,11 @@ fn covered(
 }
 
 impl AccountChange {
-    fn unchanged() -> Self {
+    fn unchanged(ring: RingName) -> Self {
         Self {
             change: Change::Unchanged,
+            ring,
+            left: None,
             added: BTreeSet::new(),
             removed: BTreeSet::new(),
             remade: BTreeSet::new(),

@@ -10,13 +10,13 @@ use serde::Serialize;
 
 use crate::{
     ids::{
-        AccountId, BucketName, Digest, OperationId, OuId, PolicyName, Region, RingName, StackName,
-        StackSetName,
+        AccountId, BaselineId, BaselineName, BucketName, Digest, OperationId, OuId, PolicyName,
+        Region, RingName, StackName, StackSetName,
     },
     plan::{Coverage, Difference, Loss},
     state::{
-        Baseline, Guards, Names, Owner, Preferences, Reach, Retain, ScheduleLine, Skipped,
-        StackSetSpec, StackSpec, Template,
+        Baseline, BaselineSpec, Guards, Names, Owner, Preferences, Reach, Retain, ScheduleLine,
+        Skipped, StackSetSpec, StackSpec, Template,
     },
 };
 
@@ -101,6 +101,8 @@ pub struct RingOutline {
     pub schedule: Vec<ScheduleLine>,
     /// Whether it should be there or be taken away.
     pub fate: Fate,
+    /// Why it is taken away, where it is.
+    pub because: Option<String>,
 }
 
 /// Whether a ring should be there.
@@ -225,6 +227,29 @@ pub enum Action {
         /// Which.
         name: StackName,
     },
+    /// Make a patch baseline in the home Region.
+    CreateBaseline {
+        /// What it should be.
+        spec: Box<BaselineSpec>,
+    },
+    /// Change a patch baseline in the home Region.
+    UpdateBaseline {
+        /// Which.
+        id: BaselineId,
+        /// What it should be.
+        spec: Box<BaselineSpec>,
+        /// Tags that go.
+        untag: BTreeSet<String>,
+        /// What is different now.
+        changes: Vec<Difference>,
+    },
+    /// Delete a patch baseline in the home Region.
+    DeleteBaseline {
+        /// Which.
+        id: BaselineId,
+        /// Its name.
+        name: BaselineName,
+    },
     /// Delete everything in a bucket.
     EmptyBucket {
         /// Which.
@@ -334,6 +359,9 @@ impl Action {
             | Self::TakeBackInStack { .. }
             | Self::KeepAccessLogs { .. }
             | Self::DeleteStack { .. }
+            | Self::CreateBaseline { .. }
+            | Self::UpdateBaseline { .. }
+            | Self::DeleteBaseline { .. }
             | Self::EmptyBucket { .. }
             | Self::WriteOverrides { .. } => None,
         }
@@ -393,6 +421,10 @@ pub enum BlockReason {
     Stuck(String),
     /// It is being deleted, so that what is to stay can't be taken out of it.
     TooLate(String),
+    /// Several have the name by which it is known.
+    Ambiguous(String),
+    /// It waits for a ring before it that is blocked or can't go on now.
+    BehindAnother(String),
     /// It is another policy's, and patches the same nodes.
     Conflict(String),
 }
@@ -406,6 +438,8 @@ impl BlockReason {
             | Self::Missing(_)
             | Self::Elsewhere(_)
             | Self::Stuck(_)
+            | Self::Ambiguous(_)
+            | Self::BehindAnother(_)
             | Self::TooLate(_) => false,
         }
     }
@@ -420,6 +454,12 @@ impl BlockReason {
                 "Nothing was assumed about it. Mend the cause (often a missing permission) and run the same command again."
             }
             Self::Missing(_) => "Correct the policy, or create what it names.",
+            Self::Ambiguous(_) => {
+                "Delete those that are not needed, or rename them, and run the same command again."
+            }
+            Self::BehindAnother(_) => {
+                "Mend what blocks the ring before it: rings are rolled out one after the other. `--ring` plans one by itself."
+            }
             Self::TooLate(_) => "Copy what is to be kept, then run without the option.",
             Self::Elsewhere(_) => {
                 "Set `home_region` back. To move, destroy with the old one first, then apply with the new one."
@@ -442,6 +482,8 @@ impl fmt::Display for BlockReason {
             | Self::Elsewhere(text)
             | Self::Stuck(text)
             | Self::TooLate(text)
+            | Self::Ambiguous(text)
+            | Self::BehindAnother(text)
             | Self::Conflict(text) => f.write_str(text),
             Self::Unknown(text) => write!(f, "it could not be read: {text}"),
         }

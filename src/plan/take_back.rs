@@ -117,7 +117,18 @@ pub(super) fn warn(
             "node tags QSConfigName-{id}, role tags QSConfigId-{id} and the policies that were attached to nodes' roles stay where they are (`--keep-roles`)"
         ));
     } else {
-        warnings.push("nodes that are managed only through the detached policies drop out of Systems Manager; `--keep-roles` leaves these policies and all tags".to_owned());
+        // What is said once is not said again for each ring.
+        let advice = if desired.is_rolled_out() {
+            "; those that another ring covers keep them"
+        } else {
+            "; `--keep-roles` leaves these policies and all tags"
+        };
+        say(
+            warnings,
+            format!(
+                "nodes that are managed only through the detached policies drop out of Systems Manager{advice}"
+            ),
+        );
         let out_of_reach: BTreeSet<String> = there
             .iter()
             .flat_map(|set| &set.instances)
@@ -144,5 +155,11 @@ pub(super) fn warn(
             warnings.push(format!("nothing can be taken back in account {}", places.join(", ")));
         }
     }
-    warnings.push("the role and instance profile AmazonSSMRoleForInstancesQuickSetup, which nodes may use, and Explorer's settings stay".to_owned());
+    say(warnings, "the role and instance profile AmazonSSMRoleForInstancesQuickSetup, which nodes may use, and Explorer's settings stay".to_owned());
+}
+
+fn say(warnings: &mut Vec<String>, warning: String) {
+    if !warnings.contains(&warning) {
+        warnings.push(warning);
+    }
 }

@@ -2,22 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ids::OperatingSystem, state::BaselineSource};
+use jiff::civil::Date;
+
+use crate::{
+    ids::{Digest, OperatingSystem},
+    state::{BaselineSource, BaselineWanted},
+};
 
 use super::{
     error::Problem,
     fields::{self, not_yet},
     file::{Node, Value},
+    rules::BaselineWish,
+    values::{At, Policy, RingWish},
 };
 
 /// Reads the key. Rules as code are not supported yet.
 pub(super) fn read(
     node: &Node,
+    path: &str,
     problems: &mut Vec<Problem>,
-) -> BTreeMap<OperatingSystem, BaselineSource> {
+) -> BTreeMap<OperatingSystem, At<BaselineWish>> {
     let mut sources = BTreeMap::new();
     let Value::Map(entries) = &node.value else {
-        problems.push(fields::wrong_kind(node, "baselines", "a map from operating systems"));
+        problems.push(fields::wrong_kind(node, path, "a map from operating systems"));
         return sources;
     };
     for (key, value) in entries {
@@ -32,7 +40,8 @@ pub(super) fn read(
             });
             continue;
         };
-        let path = format!("baselines.{system}");
+        let path = format!("{path}.{system}");
+        let at = |wish| At { value: wish, place: value.place.clone() };
         match &value.value {
             Value::List(_) | Value::Map(_) => {
                 let what = format!("`{path}` as rules");
@@ -40,13 +49,13 @@ pub(super) fn read(
                 problems.push(not_yet(&value.place, &what, instead));
             }
             Value::Text(text) if text == "aws" => {
-                sources.insert(system, BaselineSource::Aws);
+                sources.insert(system, at(BaselineWish::Aws));
             }
             _ => {
                 if let Some(text) = fields::text(value, &path, problems) {
                     match text.value.parse() {
                         Ok(id) => {
-                            sources.insert(system, BaselineSource::Existing(id));
+                            sources.insert(system, at(BaselineWish::Existing(id)));
                         }
                         Err(error) => problems.push(
                             Problem::at(&text.place, format!("`{path}`: {error}"))
@@ -58,4 +67,22 @@ pub(super) fn read(
         }
     }
     sources
+}
+
+/// What is wished of each operating system's rules in a ring.
+pub(super) fn wanted(
+    _policy: &Policy,
+    ring: &RingWish,
+    _tags: &dyn Fn(&Digest) -> BTreeMap<String, String>,
+    _today: Date,
+) -> BTreeMap<OperatingSystem, BaselineWanted> {
+    let wanted = |system: &OperatingSystem| match ring.baselines.get(system).map(|at| &at.value) {
+        None | Some(BaselineWish::Aws | BaselineWish::Rules(_)) => BaselineSource::Aws,
+        Some(BaselineWish::Existing(id)) => BaselineSource::Existing(id.clone()),
+        Some(BaselineWish::Named(name)) => BaselineSource::Named(name.clone()),
+    };
+    OperatingSystem::ALL
+        .into_iter()
+        .map(|system| (system, BaselineWanted::Taken(wanted(&system))))
+        .collect()
 }

@@ -11,7 +11,7 @@ use super::{
     error::Problem,
     fields,
     file::Node,
-    values::{At, Schedule},
+    values::{At, Schedule, When},
 };
 
 /// Reads the list.
@@ -36,10 +36,15 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Vec<At<CalendarA
 }
 
 /// Whether calendars have something to hold back.
-pub(super) fn fit(schedule: &Schedule, regions: &[At<Region>], problems: &mut Vec<Problem>) {
-    for At { value: calendar, place } in &schedule.calendars {
+pub(super) fn fit(
+    calendars: &[At<CalendarArn>],
+    install: Option<&At<When>>,
+    regions: &[At<Region>],
+    problems: &mut Vec<Problem>,
+) {
+    for At { value: calendar, place } in calendars {
         let region = calendar.region();
-        if schedule.install.is_none() {
+        if install.is_none() {
             problems.push(
                 Problem::at(place, "calendars hold back installations, and the policy has no `schedule.install`")
                     .help("Take the calendars out, or say when patches are installed. Scans change nothing, so they are never held back."),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     ids::Region,
     state::{ConflictCheck, Guards, Preferences, RegionPace, Switch},
-    templates::{PermissionsBoundary, Reboot},
+    templates::{Nodes, PermissionsBoundary},
 };
 
 use super::{
@@ -13,11 +13,13 @@ use super::{
     error::{Problem, Problems},
     fields::{self, Fields},
     file::{self, Node, Value},
-    overrides, schedule, targets,
-    values::{At, Iam, Logs, ManagementAccount, NewAccounts, Patching, Policy},
+    overrides, patching,
+    rings::{self, Defaults},
+    schedule, targets,
+    values::{At, Iam, Logs, ManagementAccount, NewAccounts, Policy},
 };
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "version",
     "name",
     "owner",
@@ -28,6 +30,7 @@ const KEYS: [&str; 18] = [
     "schedule",
     "patching",
     "baselines",
+    "rings",
     "rollout",
     "iam",
     "overrides",
@@ -38,7 +41,7 @@ const KEYS: [&str; 18] = [
     "tags",
 ];
 
-const LATER: [&str; 3] = ["rings", "approve", "exceptions"];
+const LATER: [&str; 2] = ["approve", "exceptions"];
 
 const SWITCH: [(&str, Switch); 2] = [("true", Switch::On), ("false", Switch::Off)];
 
@@ -69,41 +72,29 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
     let home_region = fields
         .need("home_region", "home_region: eu-west-1", problems)
         .and_then(|node| targets::region(node, "home_region", problems));
-    let management_account = or_default(
-        &fields,
+    let management_account = fields.or_default(
         "management_account",
         ManagementAccount::Exclude,
         problems,
-        |node, problems| {
-            fields::choice(
-                node,
-                "management_account",
-                &[("exclude", ManagementAccount::Exclude), ("include", ManagementAccount::Include)],
-                problems,
-            )
-        },
+        choose_account,
     );
     let new_accounts =
-        or_default(&fields, "new_accounts", NewAccounts::Enroll, problems, |node, problems| {
-            fields::choice(
-                node,
-                "new_accounts",
-                &[("enroll", NewAccounts::Enroll), ("next_apply", NewAccounts::NextApply)],
-                problems,
-            )
-        });
+        fields.or_default("new_accounts", NewAccounts::Enroll, problems, choose_joiners);
     let targets = fields
         .need("targets", "targets: { ous: [/Workloads], regions: [eu-west-1] }", problems)
-        .and_then(|node| targets::read(node, problems));
+        .and_then(|node| targets::read(node, &fields, problems));
     let schedule = fields
         .need("schedule", "schedule: { scan: daily 01:00 }", problems)
-        .and_then(|node| schedule::read(node, problems));
-    let patching = or_default(&fields, "patching", default_patching(), problems, patching);
+        .and_then(|node| schedule::read(node, "schedule", None, problems));
+    let patching =
+        fields.or_default("patching", patching::default(), problems, |node, problems| {
+            patching::read(node, "patching", &patching::default(), problems)
+        });
     let baselines = fields
         .get("baselines", problems)
-        .map_or_else(BTreeMap::new, |node| baselines::read(node, problems));
-    let rollout = or_default(&fields, "rollout", default_rollout(), problems, rollout);
-    let iam = or_default(&fields, "iam", default_iam(), problems, iam);
+        .map_or_else(BTreeMap::new, |node| baselines::read(node, "baselines", problems));
+    let rollout = fields.or_default("rollout", default_rollout(), problems, rollout);
+    let iam = fields.or_default("iam", default_iam(), problems, iam);
     let overrides = match fields.get("overrides", problems) {
         None => Some(overrides::DEFAULT),
         Some(node) => overrides::read(node, home_region.as_ref(), problems),
@@ -112,24 +103,41 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         None => Some(None),
         Some(node) => logs(node, home_region.as_ref(), problems).map(Some),
     };
-    let explorer = or_default(&fields, "explorer", Switch::On, problems, |node, problems| {
+    let explorer = fields.or_default("explorer", Switch::On, problems, |node, problems| {
         fields::choice(node, "explorer", &SWITCH, problems)
     });
-    let guards = or_default(
-        &fields,
+    let guards = fields.or_default(
         "guards",
         Guards { max_removed_accounts: 0, max_changed_accounts: None },
         problems,
         guards,
     );
     let conflict_check =
-        or_default(&fields, "checks", ConflictCheck::Error, problems, conflict_check);
-    let tags = or_default(&fields, "tags", BTreeMap::new(), problems, tags);
+        fields.or_default("checks", ConflictCheck::Error, problems, conflict_check);
+    let tags = fields.or_default("tags", BTreeMap::new(), problems, tags);
 
-    let (home_region, targets) = (home_region?, targets?);
-    one_partition(&home_region, &targets.regions, problems);
-    if let Some(schedule) = &schedule {
-        calendars::fit(schedule, &targets.regions, problems);
+    let defaults = Defaults {
+        regions: targets.as_ref().map(|read| read.regions.clone()).unwrap_or_default(),
+        nodes: targets.as_ref().map_or(Nodes::All, |read| read.nodes.clone()),
+        // Rings are read even where the policy's own schedule is wrong, so that all is found at once.
+        schedule: schedule.clone().unwrap_or_else(schedule::placeholder),
+        patching: patching.clone().unwrap_or_else(patching::default),
+        baselines,
+        approve: None,
+    };
+    let targeted =
+        targets.as_ref().and_then(|read| Some((read.targets.ous.as_deref()?, &read.place)));
+    let rings = rings::read(&fields, targeted, &defaults, problems);
+
+    let (home_region, read) = (home_region?, targets?);
+    for regions in std::iter::once(&read.regions).chain(rings.iter().flatten().map(|r| &r.regions))
+    {
+        one_partition(&home_region, regions, problems);
+    }
+    if let (Some(schedule), Some(rings)) = (&schedule, &rings) {
+        let install = rings.iter().find_map(|ring| ring.schedule.install.as_ref());
+        let regions: Vec<At<Region>> = rings.iter().flat_map(|ring| ring.regions.clone()).collect();
+        calendars::fit(&schedule.calendars, install, &regions, problems);
     }
     if let (Some(overrides), Some(iam)) = (&overrides, &iam) {
         overrides::fit(overrides, iam, &fields, problems);
@@ -142,10 +150,9 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         home_region,
         management_account: management_account?,
         new_accounts: new_accounts?,
-        targets,
-        schedule: schedule?,
-        patching: patching?,
-        baselines,
+        targets: read.targets,
+        rings: rings?,
+        exceptions: Vec::new(),
         rollout: rollout?,
         iam: iam?,
         overrides: overrides?,
@@ -154,21 +161,19 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         guards: guards?,
         conflict_check: conflict_check?,
         tags: tags?,
+        warnings: Vec::new(),
     })
 }
 
-/// The value of a key, or the default where the key is missing; nothing where it is wrong.
-fn or_default<T>(
-    fields: &Fields<'_>,
-    key: &str,
-    default: T,
-    problems: &mut Vec<Problem>,
-    read: impl FnOnce(&Node, &mut Vec<Problem>) -> Option<T>,
-) -> Option<T> {
-    match fields.get(key, problems) {
-        None => Some(default),
-        Some(node) => read(node, problems),
-    }
+fn choose_account(node: &Node, problems: &mut Vec<Problem>) -> Option<ManagementAccount> {
+    let choices =
+        [("exclude", ManagementAccount::Exclude), ("include", ManagementAccount::Include)];
+    fields::choice(node, "management_account", &choices, problems)
+}
+
+fn choose_joiners(node: &Node, problems: &mut Vec<Problem>) -> Option<NewAccounts> {
+    let choices = [("enroll", NewAccounts::Enroll), ("next_apply", NewAccounts::NextApply)];
+    fields::choice(node, "new_accounts", &choices, problems)
 }
 
 fn version(fields: &Fields<'_>, problems: &mut Vec<Problem>) {
@@ -206,73 +211,6 @@ fn one_partition(home: &At<Region>, regions: &[At<Region>], problems: &mut Vec<P
     }
 }
 
-fn default_patching() -> Patching {
-    Patching {
-        reboot: Reboot::IfNeeded,
-        concurrency: "10%".to_owned(),
-        error_threshold: "2%".to_owned(),
-    }
-}
-
-fn patching(node: &Node, problems: &mut Vec<Problem>) -> Option<Patching> {
-    let fields = fields::map(
-        node,
-        "patching",
-        &["reboot", "concurrency", "error_threshold"],
-        &[],
-        problems,
-    )?;
-    let default = default_patching();
-    let reboot = or_default(&fields, "reboot", default.reboot, problems, |node, problems| {
-        fields::choice(
-            node,
-            "patching.reboot",
-            &[("if_needed", Reboot::IfNeeded), ("never", Reboot::Never)],
-            problems,
-        )
-    });
-    let concurrency =
-        or_default(&fields, "concurrency", default.concurrency, problems, |node, problems| {
-            rate_control(node, "patching.concurrency", 1, problems)
-        });
-    let error_threshold = or_default(
-        &fields,
-        "error_threshold",
-        default.error_threshold,
-        problems,
-        |node, problems| rate_control(node, "patching.error_threshold", 0, problems),
-    );
-    Some(Patching { reboot: reboot?, concurrency: concurrency?, error_threshold: error_threshold? })
-}
-
-/// `MaxConcurrency` and `MaxErrors`: a number or a whole percentage of at most seven characters.
-fn rate_control(
-    node: &Node,
-    path: &str,
-    least: u32,
-    problems: &mut Vec<Problem>,
-) -> Option<String> {
-    let text = fields::text(node, path, problems)?.value;
-    let right = match text.strip_suffix('%') {
-        Some(percent) => {
-            percent.parse::<u32>().is_ok_and(|percent| (least..=100).contains(&percent))
-        }
-        None => text.len() <= 7 && text.parse::<u32>().is_ok_and(|number| number >= least),
-    };
-    // The API's pattern has no leading zeros.
-    let right = right && (text == "0" || text == "0%" || !text.starts_with('0'));
-    if !right {
-        problems.push(
-            Problem::at(
-                &node.place,
-                format!("`{path}` must be a number from {least}, or a percentage from {least}% to 100%, and is `{text}`"),
-            )
-            .help("For example `10` or `10%`."),
-        );
-    }
-    right.then_some(text)
-}
-
 fn default_rollout() -> Preferences {
     Preferences { concurrency_percent: 25, tolerance_percent: 10, regions: RegionPace::Parallel }
 }
@@ -281,14 +219,14 @@ fn rollout(node: &Node, problems: &mut Vec<Problem>) -> Option<Preferences> {
     let fields = fields::map(node, "rollout", &["accounts", "tolerate", "regions"], &[], problems)?;
     let default = default_rollout();
     let concurrency =
-        or_default(&fields, "accounts", default.concurrency_percent, problems, |node, problems| {
+        fields.or_default("accounts", default.concurrency_percent, problems, |node, problems| {
             fields::percentage(node, "rollout.accounts", 1..=100, problems)
         });
     let tolerance =
-        or_default(&fields, "tolerate", default.tolerance_percent, problems, |node, problems| {
+        fields.or_default("tolerate", default.tolerance_percent, problems, |node, problems| {
             fields::percentage(node, "rollout.tolerate", 0..=100, problems)
         });
-    let regions = or_default(&fields, "regions", default.regions, problems, |node, problems| {
+    let regions = fields.or_default("regions", default.regions, problems, |node, problems| {
         fields::choice(
             node,
             "rollout.regions",
@@ -310,12 +248,10 @@ fn default_iam() -> Iam {
 fn iam(node: &Node, problems: &mut Vec<Problem>) -> Option<Iam> {
     let fields = fields::map(node, "iam", &["attach", "permissions_boundary"], &[], problems)?;
     let default = default_iam();
-    let attach = or_default(&fields, "attach", default.attach, problems, |node, problems| {
+    let attach = fields.or_default("attach", default.attach, problems, |node, problems| {
         fields::choice(node, "iam.attach", &SWITCH, problems)
     });
-    let boundary = or_default(
-        &fields,
-        "permissions_boundary",
+    let boundary = fields.or_default("permissions_boundary",
         default.permissions_boundary,
         problems,
         |node, problems| {
@@ -347,7 +283,7 @@ fn logs(node: &Node, home: Option<&At<Region>>, problems: &mut Vec<Problem>) -> 
     let bucket = fields
         .need("bucket", "bucket: corp-patch-logs", problems)
         .and_then(|node| fields::name(node, "logs.bucket", problems));
-    let prefix = or_default(&fields, "prefix", String::new(), problems, |node, problems| {
+    let prefix = fields.or_default("prefix", String::new(), problems, |node, problems| {
         let prefix = fields::text(node, "logs.prefix", problems)?;
         // API reference of `S3OutputLocation`: at most 500 characters.
         if prefix.value.len() > 500 {
@@ -370,10 +306,10 @@ fn guards(node: &Node, problems: &mut Vec<Problem>) -> Option<Guards> {
         &[],
         problems,
     )?;
-    let removed = or_default(&fields, "max_removed_accounts", 0, problems, |node, problems| {
+    let removed = fields.or_default("max_removed_accounts", 0, problems, |node, problems| {
         fields::number(node, "guards.max_removed_accounts", 0..=100_000, problems)
     });
-    let changed = or_default(&fields, "max_changed_accounts", None, problems, |node, problems| {
+    let changed = fields.or_default("max_changed_accounts", None, problems, |node, problems| {
         fields::number(node, "guards.max_changed_accounts", 0..=100_000, problems).map(Some)
     });
     Some(Guards { max_removed_accounts: removed?, max_changed_accounts: changed? })
@@ -381,7 +317,7 @@ fn guards(node: &Node, problems: &mut Vec<Problem>) -> Option<Guards> {
 
 fn conflict_check(node: &Node, problems: &mut Vec<Problem>) -> Option<ConflictCheck> {
     let fields = fields::map(node, "checks", &["conflicts"], &[], problems)?;
-    or_default(&fields, "conflicts", ConflictCheck::Error, problems, |node, problems| {
+    fields.or_default("conflicts", ConflictCheck::Error, problems, |node, problems| {
         let choices = [
             ("error", ConflictCheck::Error),
             ("warn", ConflictCheck::Warn),

@@ -5,21 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use crate::{
-    ids::{AccountId, Digest, OperatingSystem, OuId, Region, RingName, StackSetName},
+    ids::{AccountId, Digest, OuId, Region, RingName, StackSetName},
     state::{
-        BaselineSource, DIGEST_TAG, Deployment, Encryption, Organization, POLICY_TAG, RING_TAG,
-        Reach, RingNames, ScheduleLine, StackSetSpec, StackSpec, Switch, Target, Template,
+        DIGEST_TAG, Deployment, Encryption, Organization, POLICY_TAG, RING_TAG, Reach, RingNames,
+        ScheduleLine, StackSetSpec, StackSpec, Switch, Target, Template,
     },
     templates::{self, HomeParameters, RegionSchedule, Timing},
 };
 
 use super::{
-    calendars,
+    baselines, calendars,
     compile::{self, Unsaid},
     cover::Cover,
     error::Problem,
     identity::{Identity, Surroundings},
-    values::{At, NewAccounts, Policy, When},
+    values::{At, NewAccounts, Policy, RingWish, Schedule, When},
 };
 
 /// The tag that holds a policy's `owner`.
@@ -43,7 +43,7 @@ const MOST_INSTANCES: usize = 100_000;
 
 /// What a ring should be: rendered templates, and where they go.
 pub(super) fn deployment(
-    policy: &Policy,
+    (policy, wish): (&Policy, &RingWish),
     surroundings: Surroundings<'_>,
     cover: &Cover,
     own_stacks: OwnStacks,
@@ -54,23 +54,23 @@ pub(super) fn deployment(
     let Identity { ring, id, names } = identity;
     let home_region = policy.home_region.value.clone();
     let regions: BTreeSet<Region> =
-        policy.targets.regions.iter().map(|region| region.value.clone()).collect();
-    let (schedules, lines) = schedules(policy, &regions, today)?;
-    let patching = templates::patching(&schedules, &policy.targets.nodes);
+        wish.regions.iter().map(|region| region.value.clone()).collect();
+    let (schedules, lines) = schedules(&wish.schedule, &regions, today)?;
+    let patching = templates::patching(&schedules, &wish.nodes);
     let parameters = templates::patching_parameters(&templates::PatchingParameters {
         policy: &policy.name,
         ring: id,
         owner_account: account,
-        installs: policy.schedule.install.is_some(),
-        scans_at_once: matches!(policy.schedule.scan.value, When::Rate(_)),
-        reboot: policy.patching.reboot,
-        concurrency: &policy.patching.concurrency,
-        error_threshold: &policy.patching.error_threshold,
+        installs: wish.schedule.install.is_some(),
+        scans_at_once: matches!(wish.schedule.scan.value, When::Rate(_)),
+        reboot: wish.patching.reboot,
+        concurrency: &wish.patching.concurrency,
+        error_threshold: &wish.patching.error_threshold,
         attach_policies: policy.iam.attach,
         permissions_boundary: &policy.iam.permissions_boundary,
         logs: policy.logs.as_ref().map(|logs| (&logs.bucket, logs.prefix.as_str(), &logs.region)),
         explorer: policy.explorer,
-        nodes: &policy.targets.nodes,
+        nodes: &wish.nodes,
     });
     if let Some((name, value)) = parameters.iter().find(|(_, value)| value.len() > LONGEST_VALUE) {
         let message = format!(
@@ -78,11 +78,12 @@ pub(super) fn deployment(
             value.len()
         );
         return Err(vec![
-            Problem::at(&policy.targets.ous[0].place, message)
+            Problem::at(&wish.ous[0].place, message)
                 .help("Name fewer tags, values or nodes in `targets.nodes`."),
         ]);
     }
-    let home = home(policy, organization, cover, identity).map_err(|problem| vec![problem])?;
+    let home =
+        home((policy, wish), organization, cover, identity).map_err(|problem| vec![problem])?;
     let patching_tags = tags(policy, ring, &patching, &parameters);
 
     let set = |name: &StackSetName, auto_deployment, reach, targets: &Accounts| StackSetSpec {
@@ -115,7 +116,7 @@ pub(super) fn deployment(
         .filter(|set| !set.targets.is_empty())
         .map(|set| (set.name.clone(), set))
         .collect();
-    within_limits(policy, organization, &stack_sets).map_err(|problem| vec![problem])?;
+    within_limits(wish, organization, &stack_sets).map_err(|problem| vec![problem])?;
     Ok(Deployment {
         own_stacks: match own_stacks {
             OwnStacks::Wanted => own(&patching, &parameters, &patching_tags, names, &regions),
@@ -124,12 +125,12 @@ pub(super) fn deployment(
         regions,
         schedule: lines,
         home,
-        baselines: OperatingSystem::ALL
-            .into_iter()
-            .map(|system| {
-                (system, policy.baselines.get(&system).cloned().unwrap_or(BaselineSource::Aws))
-            })
-            .collect(),
+        baselines: baselines::wanted(
+            policy,
+            wish,
+            &|digest| tags_with(policy, ring, digest),
+            today,
+        ),
         encryption: policy.overrides.encryption.clone(),
         key_statement: match policy.overrides.encryption {
             Encryption::S3 => None,
@@ -151,7 +152,7 @@ type Schedules = BTreeMap<Region, RegionSchedule>;
 
 /// Schedules for State Manager, and lines for people.
 fn schedules(
-    policy: &Policy,
+    schedule: &Schedule,
     regions: &BTreeSet<Region>,
     today: Date,
 ) -> Result<(Schedules, Vec<ScheduleLine>), Vec<Problem>> {
@@ -160,7 +161,7 @@ fn schedules(
     let mut schedules = BTreeMap::new();
     for region in regions {
         let mut compile = |what: &'static str, when: &At<When>| {
-            let compiled = compile::compile(&when.value, policy.schedule.timezone, region, today);
+            let compiled = compile::compile(&when.value, schedule.timezone, region, today);
             let compiled = compiled
                 .map_err(|unsaid| {
                     let problem = Problem::at(&when.place, unsaid.message());
@@ -176,17 +177,17 @@ fn schedules(
             });
             Some(Timing { expression: compiled.expression, offset_days: compiled.offset_days })
         };
-        let scan = compile("scan", &policy.schedule.scan);
-        let install = policy.schedule.install.as_ref().and_then(|when| compile("install", when));
+        let scan = compile("scan", &schedule.scan);
+        let install = schedule.install.as_ref().and_then(|when| compile("install", when));
         let Some(scan) = scan else { continue };
-        let calendars = calendars::of_region(&policy.schedule, region);
+        let calendars = calendars::of_region(schedule, region);
         schedules.insert(region.clone(), RegionSchedule { scan, install, calendars });
     }
     if problems.is_empty() { Ok((schedules, lines)) } else { Err(problems) }
 }
 
 fn home(
-    policy: &Policy,
+    (policy, wish): (&Policy, &RingWish),
     organization: &Organization,
     cover: &Cover,
     identity: &Identity,
@@ -199,7 +200,7 @@ fn home(
             "the bucket policy would have to name {} OUs in {bytes} bytes; {MOST_PATHS} fit into the 20 KB that S3 takes",
             paths.len()
         );
-        return Err(Problem::at(&policy.targets.ous[0].place, message)
+        return Err(Problem::at(&wish.ous[0].place, message)
             .help("Name fewer, larger OUs as targets, or write several policies, each for a part of them."));
     }
     let template = templates::home(id, &paths);
@@ -222,7 +223,7 @@ fn home(
 
 /// Refuses more instances than a stack set takes, with the arithmetic.
 fn within_limits(
-    policy: &Policy,
+    wish: &RingWish,
     organization: &Organization,
     stack_sets: &BTreeMap<StackSetName, StackSetSpec>,
 ) -> Result<(), Problem> {
@@ -243,8 +244,8 @@ fn within_limits(
             let message = format!(
                 "{accounts} accounts × {regions} Regions are {instances} stack instances, those of suspended accounts included; a stack set takes {MOST_INSTANCES}"
             );
-            return Err(Problem::at(&policy.targets.ous[0].place, message)
-                .help("Write several policies, each for a part of the OUs or Regions."));
+            return Err(Problem::at(&wish.ous[0].place, message)
+                .help("Write several policies, or rings, each for a part of the OUs or Regions."));
         }
     }
     Ok(())
@@ -279,11 +280,16 @@ fn tags(
     parameters: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let made_from = serde_json::json!([template.digest(), parameters]).to_string();
+    tags_with(policy, ring, &Digest::of(made_from))
+}
+
+/// The tags of a part of a ring that is made from something with this digest.
+fn tags_with(policy: &Policy, ring: &RingName, made_from: &Digest) -> BTreeMap<String, String> {
     let mut tags = policy.tags.clone();
     tags.extend(policy.owner.iter().map(|owner| (OWNER_TAG.to_owned(), owner.clone())));
     tags.insert(POLICY_TAG.to_owned(), policy.name.to_string());
     tags.insert(RING_TAG.to_owned(), ring.to_string());
-    tags.insert(DIGEST_TAG.to_owned(), Digest::of(made_from).short().to_owned());
+    tags.insert(DIGEST_TAG.to_owned(), made_from.short().to_owned());
     tags
 }
 

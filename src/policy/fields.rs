@@ -17,7 +17,7 @@ use super::{
 pub(super) struct Fields<'a> {
     entries: &'a [(Key, Node)],
     place: &'a Place,
-    path: &'static str,
+    path: String,
     /// Keys that a misspelled one probably means, and that are therefore not missing too.
     meant: Vec<&'static str>,
 }
@@ -25,7 +25,7 @@ pub(super) struct Fields<'a> {
 /// Reads a map that may have these keys. `later` are keys of the language that are not supported yet.
 pub(super) fn map<'a>(
     node: &'a Node,
-    path: &'static str,
+    path: &str,
     known: &[&'static str],
     later: &[&'static str],
     problems: &mut Vec<Problem>,
@@ -57,7 +57,7 @@ pub(super) fn map<'a>(
             }
         });
     }
-    Some(Fields { entries, place: &node.place, path, meant })
+    Some(Fields { entries, place: &node.place, path: path.to_owned(), meant })
 }
 
 /// The problem of something that the language has and this version does not, with what to write instead.
@@ -100,6 +100,20 @@ impl<'a> Fields<'a> {
         };
         problems.push(problem);
         None
+    }
+
+    /// The value of a key, or the default where the key is missing; nothing where it is wrong.
+    pub(super) fn or_default<T>(
+        &self,
+        key: &str,
+        default: T,
+        problems: &mut Vec<Problem>,
+        read: impl FnOnce(&Node, &mut Vec<Problem>) -> Option<T>,
+    ) -> Option<T> {
+        match self.get(key, problems) {
+            None => Some(default),
+            Some(node) => read(node, problems),
+        }
     }
 
     /// Whether one of these keys is there, or a misspelled one that probably means one of them.

@@ -17,6 +17,8 @@ use super::values::Policy;
 /// What a policy is laid over.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings<'a> {
+    /// The rings of the policy that something was found of, whether or not the file still names them.
+    pub rings: &'a BTreeSet<RingName>,
     /// The tree.
     pub organization: &'a Organization,
     /// The account that orgpatch runs in.
@@ -35,10 +37,9 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    pub(super) fn of(policy: &Policy, surroundings: Surroundings<'_>) -> Self {
-        let Surroundings { organization, account, call_as, regions } = surroundings;
-        let ring = RingName::main();
-        let id = RingId::derive(organization.id(), &policy.name, &ring);
+    pub(super) fn of(policy: &Policy, ring: &RingName, surroundings: Surroundings<'_>) -> Self {
+        let Surroundings { organization, account, call_as, regions, rings: _ } = surroundings;
+        let id = RingId::derive(organization.id(), &policy.name, ring);
         let prefix = format!("orgpatch-{}-{ring}", policy.name);
         let own_regions: BTreeSet<&Region> = match call_as {
             // Only the management account has stacks of its own, in any Region that was ever named.
@@ -46,12 +47,14 @@ impl Identity {
                 .iter()
                 .filter(|(_, status)| **status == RegionStatus::Enabled)
                 .map(|(region, _)| region)
-                .chain(policy.targets.regions.iter().map(|region| &region.value))
+                .chain(
+                    policy.rings.iter().flat_map(|ring| &ring.regions).map(|region| &region.value),
+                )
                 .collect(),
             CallAs::DelegatedAdministrator => BTreeSet::new(),
         };
         let names = RingNames {
-            home_stack: home_stack_name(policy),
+            home_stack: named(&format!("{prefix}-home")),
             bucket: bucket(account, &id),
             whole: named(&prefix),
             pinned: named(&format!("{prefix}-pinned")),
@@ -60,7 +63,7 @@ impl Identity {
                 .map(|region| (region.clone(), named(&format!("{prefix}-{region}"))))
                 .collect(),
         };
-        Self { ring, id, names }
+        Self { ring: ring.clone(), id, names }
     }
 
     pub(super) fn wished(self, wish: Wish) -> Ring {
@@ -69,27 +72,47 @@ impl Identity {
     }
 }
 
-/// The bucket of a policy's ring, which can be told without a look at anything but the caller.
-pub fn override_bucket(
-    policy: &Policy,
-    organization: &OrganizationId,
-    account: &AccountId,
-) -> BucketName {
-    bucket(account, &RingId::derive(organization, &policy.name, &RingName::main()))
+/// Where a ring keeps its lock and records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RingHome {
+    /// Which ring.
+    pub ring: RingName,
+    /// Its bucket.
+    pub bucket: BucketName,
+    /// The stack that makes the bucket.
+    pub stack: StackName,
 }
 
-/// The name of a policy's home stack, which makes that bucket.
-pub fn home_stack_name(policy: &Policy) -> StackName {
-    named(&format!("orgpatch-{}-{}-home", policy.name, RingName::main()))
+/// The homes of a policy's rings, those of the file first, then the others that something was found of. They
+/// can be told without a look at anything but the caller.
+pub fn ring_homes(
+    policy: &Policy,
+    found: &BTreeSet<RingName>,
+    organization: &OrganizationId,
+    account: &AccountId,
+) -> Vec<RingHome> {
+    let others = found.iter().filter(|ring| policy.ring(ring).is_none());
+    let rings = policy.rings.iter().map(|ring| &ring.name).chain(others);
+    rings
+        .map(|ring| RingHome {
+            ring: ring.clone(),
+            bucket: bucket(account, &RingId::derive(organization, &policy.name, ring)),
+            stack: named(&format!("orgpatch-{}-{ring}-home", policy.name)),
+        })
+        .collect()
 }
 
 fn bucket(account: &AccountId, id: &RingId) -> BucketName {
     named(&format!("aws-quicksetup-patchpolicy-{account}-{id}"))
 }
 
-/// A policy with one ring, of which nothing more is said yet.
-pub(super) fn desired(policy: &Policy, surroundings: Surroundings<'_>, ring: Ring) -> Desired {
-    let Surroundings { organization, account, call_as, regions: _ } = surroundings;
+/// A policy with these rings, of which nothing more is said yet.
+pub(super) fn desired(
+    policy: &Policy,
+    surroundings: Surroundings<'_>,
+    rings: Vec<Ring>,
+) -> Desired {
+    let Surroundings { organization, account, call_as, regions: _, rings: _ } = surroundings;
     Desired {
         policy: policy.name.clone(),
         organization: organization.id().clone(),
@@ -100,7 +123,7 @@ pub(super) fn desired(policy: &Policy, surroundings: Surroundings<'_>, ring: Rin
         },
         guards: policy.guards,
         conflict_check: policy.conflict_check,
-        rings: vec![ring],
+        rings,
         skipped: Vec::new(),
         warnings: Vec::new(),
         names: what_people_say(organization),

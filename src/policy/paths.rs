@@ -22,6 +22,11 @@ impl<'a> Paths<'a> {
         Self { organization, paths }
     }
 
+    /// The path of an OU.
+    pub(super) fn path(&self, ou: &OuId) -> String {
+        self.organization.path(ou)
+    }
+
     /// All OUs of a name, wherever they are. Case, spaces, `-` and `_` make no difference.
     pub(super) fn named(&self, name: &str) -> Vec<OuId> {
         self.organization

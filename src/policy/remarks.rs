@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use crate::{
-    ids::Region,
+    ids::{OuId, Region},
     state::{Encryption, Organization, Switch},
     templates::PermissionsBoundary,
 };
@@ -13,35 +13,42 @@ use crate::{
 use super::{
     calendars, compile,
     cover::Cover,
-    values::{At, NewAccounts, Policy},
+    values::{At, NewAccounts, Policy, RingWish},
 };
 
 /// All of it.
 pub(super) fn remarks(
     policy: &Policy,
     organization: &Organization,
-    cover: &Cover,
-    regions: &BTreeSet<Region>,
+    covers: &[Cover],
     today: Date,
 ) -> Vec<String> {
-    let remarks = [
-        other_partition(policy),
-        unencrypted_nodes(policy),
-        uncalendared(policy, regions),
-        joiners(policy, organization, cover),
-        boundary(policy),
-    ];
-    remarks.into_iter().flatten().chain(clock_changes(policy, today)).collect()
+    let mut remarks: Vec<String> =
+        [other_partition(policy), unencrypted_nodes(policy)].into_iter().flatten().collect();
+    let mut say = |remark: String| {
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    };
+    for ring in &policy.rings {
+        uncalendared(ring).into_iter().for_each(&mut say);
+    }
+    joiners(policy, organization, covers).into_iter().for_each(&mut say);
+    boundary(policy).into_iter().for_each(&mut say);
+    clock_changes(policy, today).into_iter().for_each(&mut say);
+    remarks
 }
 
 /// What becomes of accounts that join an OU which could not be named as a whole.
-fn joiners(policy: &Policy, organization: &Organization, cover: &Cover) -> Option<String> {
-    if policy.new_accounts != NewAccounts::Enroll || cover.in_part.is_empty() {
+fn joiners(policy: &Policy, organization: &Organization, covers: &[Cover]) -> Option<String> {
+    let in_part: Vec<&OuId> = covers.iter().flat_map(|cover| &cover.in_part).collect();
+    if policy.new_accounts != NewAccounts::Enroll || in_part.is_empty() {
         return None;
     }
-    let paths: Vec<String> = cover.in_part.iter().map(|ou| organization.path(ou)).collect();
+    let paths: Vec<String> = in_part.into_iter().map(|ou| organization.path(ou)).collect();
+    let why = if policy.is_without_rings() { "excluded" } else { "excluded or in another ring" };
     Some(format!(
-        "accounts that join {} directly are enrolled by the next apply, not by themselves, since something below is excluded",
+        "accounts that join {} directly are enrolled by the next apply, not by themselves, since something below is {why}",
         paths.join(", ")
     ))
 }
@@ -74,8 +81,9 @@ fn unencrypted_nodes(policy: &Policy) -> Option<String> {
 }
 
 /// Who names a calendar means all installations.
-fn uncalendared(policy: &Policy, regions: &BTreeSet<Region>) -> Option<String> {
-    let without = calendars::without_calendar(&policy.schedule, regions);
+fn uncalendared(ring: &RingWish) -> Option<String> {
+    let regions: BTreeSet<Region> = ring.regions.iter().map(|at| at.value.clone()).collect();
+    let without = calendars::without_calendar(&ring.schedule, &regions);
     let names: Vec<&str> = without.into_iter().map(Region::as_str).collect();
     (!names.is_empty()).then(|| {
         format!(
@@ -88,12 +96,13 @@ fn uncalendared(policy: &Policy, regions: &BTreeSet<Region>) -> Option<String> {
 /// One line for each zone whose clocks change, since runs then move by the local clock.
 fn clock_changes(policy: &Policy, today: Date) -> Vec<String> {
     let mut zones: BTreeMap<(&str, Date, &str), BTreeSet<&Region>> = BTreeMap::new();
-    let whens = std::iter::once(&policy.schedule.scan).chain(&policy.schedule.install);
-    for when in whens {
-        for At { value: region, .. } in &policy.targets.regions {
-            let shift = compile::next_shift(&when.value, policy.schedule.timezone, region, today);
-            if let Some((day, shift, zone)) = shift {
-                zones.entry((zone, day, shift)).or_default().insert(region);
+    for RingWish { schedule, regions, .. } in &policy.rings {
+        for when in std::iter::once(&schedule.scan).chain(&schedule.install) {
+            for At { value: region, .. } in regions {
+                let shift = compile::next_shift(&when.value, schedule.timezone, region, today);
+                if let Some((day, shift, zone)) = shift {
+                    zones.entry((zone, day, shift)).or_default().insert(region);
+                }
             }
         }
     }

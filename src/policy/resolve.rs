@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use crate::{
-    ids::{CallAs, OuId, Region},
-    state::{Desired, Organization, RegionStatus, SkipReason, Wish},
+    ids::{CallAs, OuId, Region, RingName},
+    state::{Desired, Organization, RegionStatus, Ring, SkipReason, Skipped, Wish},
 };
 
 use super::{
-    cover::{self, Cover, Excluded},
+    cover::{Cover, Division, Excluded},
     deployment::{OwnStacks, deployment},
     error::{Problem, Problems},
     identity::{Identity, Surroundings, desired},
     paths::Paths,
-    remarks,
-    values::{ManagementAccount, OuRef, Policy},
+    remarks, removal, rings,
+    values::{ManagementAccount, OuRef, Policy, RingWish},
 };
 
 /// OUs of these names are taken out wherever they are, unless the policy lists its own.
@@ -33,72 +33,184 @@ pub fn resolve(
     surroundings: Surroundings<'_>,
     today: Date,
 ) -> Result<Desired, Problems> {
-    let Surroundings { organization, account: _, call_as, regions } = surroundings;
+    let Surroundings { organization, regions, .. } = surroundings;
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
     let tree = Paths::of(organization);
 
     enabled(policy, regions, &mut problems);
-    let targets: BTreeSet<OuId> = policy
-        .targets
-        .ous
-        .iter()
-        .filter_map(|ou| tree.find(ou, "targets.ous", &mut problems))
-        .collect();
+    let targets = targets(policy, &tree, &mut problems);
+    let scope = scope(policy, &tree, &targets, organization, &mut problems);
     let excluded = excluded(policy, &tree, organization, today, &mut problems, &mut warnings);
     if !problems.is_empty() {
         return Err(policy.problems(problems));
     }
 
-    let mut cover = cover::cover(organization, &targets, &excluded);
-    let own_stacks = own_stacks(policy, organization, call_as, &excluded, &mut warnings);
-    if own_stacks == OwnStacks::Wanted {
-        cover.skipped.retain(|skipped| skipped.because != SkipReason::ManagementAccount);
+    let division = Division::new(organization, &targets, &excluded);
+    let covers: Vec<Cover> = (0..policy.rings.len()).map(|ring| division.cover(ring)).collect();
+    let mut skipped = division.skipped(&covers, scope.as_ref());
+    let own_stacks = own_stacks(policy, &division, surroundings, &excluded, &mut warnings);
+    if own_stacks.is_some() {
+        skipped.retain(|skipped| skipped.because != SkipReason::ManagementAccount);
     }
-    for target in &policy.targets.ous {
-        let inside = tree.find(target, "targets.ous", &mut Vec::new()).and_then(|id| {
-            organization.ancestors(&id).find(|above| excluded.ous.contains(*above)).cloned()
-        });
-        if let Some(ou) = inside {
-            warnings.push(format!(
-                "the target {} covers nothing: it is in the excluded OU {}",
-                target.value,
-                organization.path(&ou)
-            ));
-        }
-    }
-    let accounts =
-        cover.whole.values().chain(cover.pinned.values()).map(BTreeSet::len).sum::<usize>();
-    if accounts == 0 && own_stacks == OwnStacks::None {
+    let place = &policy.rings[0].ous[0].place;
+    if covers.iter().all(|cover| cover.accounts().next().is_none()) && own_stacks.is_none() {
         problems.push(
-            Problem::at(&policy.targets.ous[0].place, "the policy matches no active account")
-                .help(left_out(&cover)),
+            Problem::at(place, "the policy matches no active account").help(left_out(&skipped)),
         );
     }
-    let identity = Identity::of(policy, surroundings);
-    let deployment = deployment(policy, surroundings, &cover, own_stacks, &identity, today)
-        .map_err(|unfit| problems.extend(unfit));
-    let (Ok(deployment), true) = (deployment, problems.is_empty()) else {
+    warnings.extend(covers_nothing(policy, &tree, &division, &covers, own_stacks));
+    let mut rings = Vec::new();
+    for (number, (ring, cover)) in policy.rings.iter().zip(&covers).enumerate() {
+        let identity = Identity::of(policy, &ring.name, surroundings);
+        let own = if own_stacks == Some(number) { OwnStacks::Wanted } else { OwnStacks::None };
+        let deployment = deployment((policy, ring), surroundings, cover, own, &identity, today);
+        match deployment {
+            Ok(deployment) => rings.push(identity.wished(Wish::There(Box::new(deployment)))),
+            Err(unfit) => problems.extend(unfit),
+        }
+    }
+    if !problems.is_empty() {
         return Err(policy.problems(problems));
-    };
-    warnings.extend(remarks::remarks(policy, organization, &cover, &deployment.regions, today));
-    let wish = Wish::There(Box::new(deployment));
-    let mut desired = desired(policy, surroundings, identity.wished(wish));
-    desired.names.resting = cover
-        .skipped
+    }
+    rings.extend(leaving(policy, surroundings, &mut warnings));
+    warnings.extend(removal::notes_nothing(policy, &rings));
+    warnings.extend(remarks::remarks(policy, organization, &covers, today));
+    let mut desired = desired(policy, surroundings, rings);
+    desired.names.resting = skipped
         .iter()
         .filter(|skipped| matches!(skipped.because, SkipReason::NotActive { .. }))
         .map(|skipped| skipped.account.clone())
         .collect();
-    desired.skipped = cover.skipped;
+    desired.skipped = skipped;
     desired.warnings = warnings;
     Ok(desired)
 }
 
+/// The OUs that each ring names. No two rings may name the same one.
+fn targets(policy: &Policy, tree: &Paths<'_>, problems: &mut Vec<Problem>) -> Vec<BTreeSet<OuId>> {
+    let mut owners: BTreeMap<OuId, &RingName> = BTreeMap::new();
+    policy
+        .rings
+        .iter()
+        .map(|ring| {
+            let key = policy.ous_key(ring);
+            let mut ous = BTreeSet::new();
+            for ou in &ring.ous {
+                let Some(id) = tree.find(ou, &key, problems) else { continue };
+                match owners.insert(id.clone(), &ring.name) {
+                    Some(other) if *other != ring.name => {
+                        problems.push(rings::in_two_rings(ou, other, &ring.name));
+                    }
+                    _ => {}
+                }
+                ous.insert(id);
+            }
+            ous
+        })
+        .collect()
+}
+
+/// The OUs that the rings are to cover together, where a policy with rings says so. No ring may reach beyond.
+fn scope(
+    policy: &Policy,
+    tree: &Paths<'_>,
+    targets: &[BTreeSet<OuId>],
+    organization: &Organization,
+    problems: &mut Vec<Problem>,
+) -> Option<BTreeSet<OuId>> {
+    if policy.is_without_rings() {
+        return None;
+    }
+    let named = policy.targets.ous.as_ref()?;
+    let before = problems.len();
+    let scope: BTreeSet<OuId> =
+        named.iter().filter_map(|ou| tree.find(ou, "targets.ous", problems)).collect();
+    if problems.len() > before {
+        return None;
+    }
+    for (ring, ous) in policy.rings.iter().zip(targets) {
+        for (named, ou) in ring.ous.iter().zip(ous_in_order(ring, tree)) {
+            let Some(ou) = ou.filter(|ou| ous.contains(ou)) else { continue };
+            if !organization.ancestors(&ou).any(|above| scope.contains(above)) {
+                problems.push(
+                    Problem::at(
+                        &named.place,
+                        format!("`{}` of the ring `{}` is not within `targets.ous`", named.value, ring.name),
+                    )
+                    .help("Add it to `targets.ous`, or leave that key out: then the rings alone say who is covered."),
+                );
+            }
+        }
+    }
+    Some(scope)
+}
+
+fn ous_in_order(ring: &RingWish, tree: &Paths<'_>) -> Vec<Option<OuId>> {
+    ring.ous.iter().map(|ou| tree.find(ou, "rings", &mut Vec::new())).collect()
+}
+
+/// OUs of rings, and rings, that cover nobody.
+fn covers_nothing(
+    policy: &Policy,
+    tree: &Paths<'_>,
+    division: &Division<'_>,
+    covers: &[Cover],
+    own_stacks: Option<usize>,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (number, (ring, cover)) in policy.rings.iter().zip(covers).enumerate() {
+        for (named, ou) in ring.ous.iter().zip(ous_in_order(ring, tree)) {
+            let Some(ou) = ou else { continue };
+            if let Some(excluded) = division.excluded_by(&ou) {
+                warnings.push(format!(
+                    "the target {} covers nothing: it is in the excluded OU {}",
+                    named.value,
+                    tree.path(excluded)
+                ));
+            }
+        }
+        let is_empty = cover.accounts().next().is_none() && own_stacks != Some(number);
+        if is_empty && !policy.is_without_rings() {
+            warnings.push(format!("the ring {} covers no active account today", ring.name));
+        }
+    }
+    warnings
+}
+
+/// Rings that were found and that the file does not name any more.
+fn leaving(
+    policy: &Policy,
+    surroundings: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Vec<Ring> {
+    let gone: Vec<&RingName> =
+        surroundings.rings.iter().filter(|ring| policy.ring(ring).is_none()).collect();
+    let new: Vec<&RingName> = policy
+        .rings
+        .iter()
+        .map(|ring| &ring.name)
+        .filter(|ring| !surroundings.rings.contains(*ring))
+        .collect();
+    if let ([old], [new]) = (gone.as_slice(), new.as_slice()) {
+        warnings.push(format!(
+            "the ring {old} is not in the policy any more, and {new} is new: a ring that is renamed is made anew and then removed under its old name, since the names of all its parts are made of the ring's"
+        ));
+    }
+    gone.into_iter()
+        .map(|ring| {
+            let because = "the ring is not in the policy any more".to_owned();
+            removal::gone(policy, ring, surroundings, because)
+        })
+        .collect()
+}
+
 /// Regions must be enabled in the account that orgpatch runs in, or StackSets refuses them.
 fn enabled(policy: &Policy, regions: &BTreeMap<Region, RegionStatus>, problems: &mut Vec<Problem>) {
-    let named = std::iter::once(&policy.home_region).chain(&policy.targets.regions);
-    for region in named {
+    let of_rings = policy.rings.iter().flat_map(|ring| &ring.regions);
+    let named = std::iter::once(&policy.home_region).chain(of_rings);
+    let mut said = BTreeSet::new();
+    for region in named.filter(|region| said.insert(&region.place)) {
         match regions.get(&region.value) {
             Some(RegionStatus::Enabled) => {}
             Some(RegionStatus::Disabled) => problems.push(
@@ -176,35 +288,39 @@ fn excluded(
     excluded
 }
 
+/// The ring through which the management account is covered, if it is: that of its OU, else the last one,
+/// which is rolled out behind all others.
 fn own_stacks(
     policy: &Policy,
-    organization: &Organization,
-    call_as: CallAs,
+    division: &Division<'_>,
+    surroundings: Surroundings<'_>,
     excluded: &Excluded,
     warnings: &mut Vec<String>,
-) -> OwnStacks {
-    match (policy.management_account, call_as) {
-        (ManagementAccount::Exclude, _) => OwnStacks::None,
+) -> Option<usize> {
+    let organization = surroundings.organization;
+    let account = organization.management_account();
+    match (policy.management_account, surroundings.call_as) {
+        (ManagementAccount::Exclude, _) => None,
         (ManagementAccount::Include, CallAs::DelegatedAdministrator) => {
             warnings.push(format!(
-                "the management account {} can't be covered from a delegated administrator's account; run orgpatch in the management account for that",
-                organization.management_account()
+                "the management account {account} can't be covered from a delegated administrator's account; run orgpatch in the management account for that"
             ));
-            OwnStacks::None
+            None
         }
         (ManagementAccount::Include, CallAs::ManagementAccount) => {
-            if excluded.accounts.contains_key(organization.management_account()) {
-                OwnStacks::None
-            } else {
-                OwnStacks::Wanted
+            if excluded.accounts.contains_key(account) {
+                return None;
             }
+            let parent = organization.account(account).map(|account| &account.parent);
+            let ring = parent.and_then(|parent| division.ring_of(parent));
+            Some(ring.unwrap_or(policy.rings.len() - 1))
         }
     }
 }
 
-fn left_out(cover: &Cover) -> String {
+fn left_out(skipped: &[Skipped]) -> String {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    for skipped in &cover.skipped {
+    for skipped in skipped {
         *reasons.entry(skipped.because.to_string()).or_default() += 1;
     }
     let reasons: Vec<String> =

@@ -25,17 +25,20 @@ pub(super) const DAYS: [(&str, Weekday); 7] = [
 ];
 
 /// Reads the `schedule` key.
-pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Schedule> {
-    let fields = fields::map(
-        node,
-        "schedule",
-        &["scan", "install", "timezone", "calendars"],
-        &[],
-        problems,
-    )?;
-    let scan = fields
-        .need("scan", "scan: daily 01:00", problems)
-        .and_then(|node| when(node, "schedule.scan", problems));
+pub(super) fn read(
+    node: &Node,
+    path: &str,
+    base: Option<&Schedule>,
+    problems: &mut Vec<Problem>,
+) -> Option<Schedule> {
+    let fields =
+        fields::map(node, path, &["scan", "install", "timezone", "calendars"], &[], problems)?;
+    let scan = match base {
+        Some(base) if !fields.has_any(&["scan"]) => Some(base.scan.clone()),
+        _ => fields
+            .need("scan", "scan: daily 01:00", problems)
+            .and_then(|node| when(node, "schedule.scan", problems)),
+    };
     let install =
         fields.get("install", problems).map(|node| when(node, "schedule.install", problems));
     if let Some(Some(At { value: When::Rate(_), place })) = &install {
@@ -60,6 +63,17 @@ pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Schedule>
         Some(read) => Some(read?),
     };
     Some(Schedule { scan: scan?, install, timezone: timezone?, calendars })
+}
+
+/// A schedule that stands for one that could not be read.
+pub(super) fn placeholder() -> Schedule {
+    let place = Place { line: 1, column: 1, bytes: None };
+    Schedule {
+        scan: At { value: When::Daily(Time::midnight()), place },
+        install: None,
+        timezone: Timezone::Utc,
+        calendars: Vec::new(),
+    }
 }
 
 fn timezone(node: &Node, problems: &mut Vec<Problem>) -> Option<Timezone> {

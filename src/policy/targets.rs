@@ -16,34 +16,47 @@ use super::{
 const MOST_TAGS: usize = 5;
 const MOST_VALUES: usize = 50;
 
-/// Reads the key.
-pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Option<Targets> {
+/// What the key says: who is meant, and what the rings take over.
+pub(super) struct TargetsRead {
+    pub(super) targets: Targets,
+    /// Where `ous` stands.
+    pub(super) place: Place,
+    pub(super) regions: Vec<At<Region>>,
+    pub(super) nodes: Nodes,
+}
+
+/// Reads the key. With rings, which name their own OUs, `ous` may be missing.
+pub(super) fn read(
+    node: &Node,
+    policy: &Fields<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<TargetsRead> {
     let fields =
         fields::map(node, "targets", &["ous", "regions", "exclude", "nodes"], &[], problems)?;
-    let ous = fields
-        .need("ous", "ous: [/Workloads]", problems)
-        .map(|node| ou_list(node, "targets.ous", problems));
-    if let (Some(ous), Some(place)) = (&ous, fields.get("ous", &mut Vec::new()))
-        && ous.is_empty()
-        && matches!(&place.value, Value::List(items) if items.is_empty())
-    {
-        problems.push(
-            Problem::at(&place.place, "`targets.ous` is empty, so the policy would cover nothing")
-                .help("Name an OU by its path, or `/` for the whole organization."),
-        );
-    }
+    let named = if policy.has_any(&["rings"]) {
+        fields.get("ous", problems)
+    } else {
+        Some(fields.need("ous", "ous: [/Workloads]", problems)?)
+    };
+    let place = named.map_or_else(|| node.place.clone(), |node| node.place.clone());
+    let ous = named.map(|node| covered_ous(node, "targets.ous", problems));
     let regions = fields
         .need("regions", "regions: [eu-west-1]", problems)
-        .map(|node| region_list(node, problems));
+        .map(|node| region_list(node, "targets.regions", problems));
     let (excluded_ous, excluded_accounts) = match fields.get("exclude", problems) {
         None => (None, Vec::new()),
         Some(node) => exclude(node, problems),
     };
     let nodes = match fields.get("nodes", problems) {
         None => Some(Nodes::All),
-        Some(node) => nodes(node, problems),
+        Some(node) => nodes(node, "targets.nodes", problems),
     };
-    Some(Targets { ous: ous?, regions: regions?, excluded_ous, excluded_accounts, nodes: nodes? })
+    Some(TargetsRead {
+        targets: Targets { ous, excluded_ous, excluded_accounts },
+        place,
+        regions: regions?,
+        nodes: nodes?,
+    })
 }
 
 fn ou_list(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<At<OuRef>> {
@@ -60,6 +73,20 @@ fn ou_list(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<At<OuRef
         }
     }
     ous
+}
+
+/// OUs to cover, one at least.
+pub(super) fn covered_ous(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<At<OuRef>> {
+    if matches!(&node.value, Value::List(items) if items.is_empty()) {
+        problems.push(
+            Problem::at(
+                &node.place,
+                format!("`{path}` is empty, so the policy would cover nothing"),
+            )
+            .help("Name an OU by its path, or `/` for the whole organization."),
+        );
+    }
+    ou_list(node, path, problems)
 }
 
 fn ou_ref(text: &str) -> OuRef {
@@ -89,14 +116,14 @@ pub(super) fn region(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Op
     }
 }
 
-fn region_list(node: &Node, problems: &mut Vec<Problem>) -> Vec<At<Region>> {
+pub(super) fn region_list(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<At<Region>> {
     let mut found: Vec<At<Region>> = Vec::new();
-    for item in fields::list(node, "targets.regions", problems) {
-        let Some(region) = region(item, "targets.regions", problems) else { continue };
+    for item in fields::list(node, path, problems) {
+        let Some(region) = region(item, path, problems) else { continue };
         if found.iter().any(|other| other.value == region.value) {
             problems.push(Problem::at(
                 &region.place,
-                format!("`{}` is named twice in `targets.regions`", region.value),
+                format!("`{}` is named twice in `{path}`", region.value),
             ));
         } else {
             found.push(region);
@@ -105,7 +132,7 @@ fn region_list(node: &Node, problems: &mut Vec<Problem>) -> Vec<At<Region>> {
     if matches!(&node.value, Value::List(items) if items.is_empty()) {
         problems.push(Problem::at(
             &node.place,
-            "`targets.regions` is empty, so the policy would cover nothing",
+            format!("`{path}` is empty, so the policy would cover nothing"),
         ));
     }
     found
@@ -175,34 +202,34 @@ fn until(
     })
 }
 
-fn nodes(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
-    const PATH: &str = "targets.nodes";
+pub(super) fn nodes(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Nodes> {
     if let Value::Text(text) = &node.value {
         if text == "all" {
             return Some(Nodes::All);
         }
         problems.push(
-            Problem::at(&node.place, format!("`{PATH}` must be `all` or a map, and is `{text}`"))
+            Problem::at(&node.place, format!("`{path}` must be `all` or a map, and is `{text}`"))
                 .help("For example `{ tags: { Patch: [\"true\"] } }`."),
         );
         return None;
     }
     let fields =
-        fields::map(node, PATH, &["tags", "resource_group", "instance_ids"], &[], problems)?;
+        fields::map(node, path, &["tags", "resource_group", "instance_ids"], &[], problems)?;
     let mut found: Vec<Option<Nodes>> = Vec::new();
     if let Some(node) = fields.get("tags", problems) {
-        found.push(tags(node, problems));
+        found.push(tags(node, &format!("{path}.tags"), problems));
     }
     if let Some(node) = fields.get("resource_group", problems) {
-        found.push(fields::text(node, "targets.nodes.resource_group", problems).map(|group| {
+        let path = format!("{path}.resource_group");
+        found.push(fields::text(node, &path, problems).map(|group| {
             if group.value.contains("{{") {
-                problems.push(replaced_by_automation("targets.nodes.resource_group", &group.place));
+                problems.push(replaced_by_automation(&path, &group.place));
             }
             Nodes::ResourceGroup(group.value)
         }));
     }
     if let Some(node) = fields.get("instance_ids", problems) {
-        found.push(instance_ids(node, problems));
+        found.push(instance_ids(node, &format!("{path}.instance_ids"), problems));
     }
     if found.len() == 1 {
         return found.pop().flatten();
@@ -212,7 +239,7 @@ fn nodes(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
     }
     problems.push(Problem::at(
         &node.place,
-        format!("`{PATH}` must have exactly one of `tags`, `resource_group` and `instance_ids`"),
+        format!("`{path}` must have exactly one of `tags`, `resource_group` and `instance_ids`"),
     ));
     None
 }
@@ -226,23 +253,22 @@ fn replaced_by_automation(path: &str, place: &Place) -> Problem {
     .help("Choose the nodes by another tag or group.")
 }
 
-fn tags(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
-    const PATH: &str = "targets.nodes.tags";
+fn tags(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Nodes> {
     let Value::Map(entries) = &node.value else {
-        problems.push(fields::wrong_kind(node, PATH, "a map from tag keys to values"));
+        problems.push(fields::wrong_kind(node, path, "a map from tag keys to values"));
         return None;
     };
     if entries.is_empty() || entries.len() > MOST_TAGS {
         problems.push(Problem::at(
             &node.place,
-            format!("`{PATH}` has {} keys; State Manager takes 1 to {MOST_TAGS}", entries.len()),
+            format!("`{path}` has {} keys; State Manager takes 1 to {MOST_TAGS}", entries.len()),
         ));
         return None;
     }
     let mut tags = BTreeMap::new();
     let before = problems.len();
     for (key, value) in entries {
-        let path = format!("{PATH}.{}", key.name);
+        let path = format!("{path}.{}", key.name);
         let so_far = problems.len();
         let values: Vec<String> = match &value.value {
             Value::List(items) => items
@@ -277,12 +303,11 @@ fn tags(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
     (problems.len() == before).then_some(Nodes::Tags(tags))
 }
 
-fn instance_ids(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
-    const PATH: &str = "targets.nodes.instance_ids";
+fn instance_ids(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Nodes> {
     let before = problems.len();
     let mut ids = Vec::new();
-    for item in fields::list(node, PATH, problems) {
-        let Some(id) = fields::text(item, PATH, problems) else { continue };
+    for item in fields::list(node, path, problems) {
+        let Some(id) = fields::text(item, path, problems) else { continue };
         let hex = id.value.strip_prefix("i-").or_else(|| id.value.strip_prefix("mi-"));
         if hex.is_some_and(|hex| hex.len() >= 8 && hex.bytes().all(|b| b.is_ascii_hexdigit())) {
             ids.push(id.value);
@@ -296,7 +321,7 @@ fn instance_ids(node: &Node, problems: &mut Vec<Problem>) -> Option<Nodes> {
     if problems.len() == before && (ids.is_empty() || ids.len() > MOST_VALUES) {
         problems.push(Problem::at(
             &node.place,
-            format!("`{PATH}` has {} IDs; State Manager takes 1 to {MOST_VALUES}", ids.len()),
+            format!("`{path}` has {} IDs; State Manager takes 1 to {MOST_VALUES}", ids.len()),
         ));
     }
     (problems.len() == before).then_some(Nodes::InstanceIds(ids))

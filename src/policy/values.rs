@@ -5,13 +5,16 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     ids::{
         AccountId, BucketName, CalendarArn, Digest, OperatingSystem, OuId, PolicyName,
-        PrincipalArn, Region,
+        PrincipalArn, Region, RingName,
     },
-    state::{BaselineSource, ConflictCheck, Encryption, Guards, Preferences, Switch},
+    state::{ConflictCheck, Encryption, Guards, Preferences, Switch},
     templates::{Nodes, PermissionsBoundary, Reboot},
 };
 
-use super::error::{Place, Problem, Problems};
+use super::{
+    error::{Place, Problem, Problems},
+    rules::{Approve, BaselineWish, Exception},
+};
 
 /// A value with its place in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,14 +40,13 @@ pub struct Policy {
     pub management_account: ManagementAccount,
     /// What becomes of accounts that join.
     pub new_accounts: NewAccounts,
-    /// Who is meant.
+    /// Who is meant, and who is not.
     pub targets: Targets,
-    /// When nodes are scanned and patched.
-    pub schedule: Schedule,
-    /// How nodes are patched.
-    pub patching: Patching,
-    /// Where the rules come from; an operating system that is not named gets AWS's default.
-    pub baselines: BTreeMap<OperatingSystem, BaselineSource>,
+    /// The rings, in the order in which they are rolled out. There is one at least: without the key it is
+    /// `main`, and covers `targets.ous`.
+    pub rings: Vec<RingWish>,
+    /// Patches that are rejected until a day.
+    pub exceptions: Vec<Exception>,
     /// The pace of the deployment.
     pub rollout: Preferences,
     /// What may be done to nodes' roles.
@@ -61,12 +63,38 @@ pub struct Policy {
     pub conflict_check: ConflictCheck,
     /// Tags of everything that is made.
     pub tags: BTreeMap<String, String>,
+    /// What may be wrong, and is taken all the same.
+    pub warnings: Vec<Problem>,
 }
 
 impl Policy {
     /// The file it was read from.
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// Whether the file names no rings, so that there is one that covers `targets.ous`.
+    pub(super) fn is_without_rings(&self) -> bool {
+        matches!((self.rings.as_slice(), &self.targets.ous), ([ring], Some(ous)) if ring.ous == *ous)
+    }
+
+    /// What the key is called that names a ring's OUs.
+    pub(super) fn ous_key(&self, ring: &RingWish) -> String {
+        if self.is_without_rings() {
+            "targets.ous".to_owned()
+        } else {
+            format!("rings.{}.ous", ring.name)
+        }
+    }
+
+    /// The names of its rings, in their order.
+    pub fn ring_names(&self) -> Vec<RingName> {
+        self.rings.iter().map(|ring| ring.name.clone()).collect()
+    }
+
+    /// A ring by its name.
+    pub fn ring(&self, name: &RingName) -> Option<&RingWish> {
+        self.rings.iter().find(|ring| ring.name == *name)
     }
 
     /// What identifies the text that it was read from.
@@ -78,6 +106,29 @@ impl Policy {
     pub(super) fn problems(&self, problems: Vec<Problem>) -> Problems {
         Problems::new(&self.file, &self.text, problems)
     }
+}
+
+/// A ring as the file means it: what it does not say itself is what the policy says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RingWish {
+    /// Its name.
+    pub name: RingName,
+    /// Where it stands in the file; `targets.ous` for the ring of a policy that names none.
+    pub place: Place,
+    /// The OUs that it covers, with all below them but for those of other rings.
+    pub ous: Vec<At<OuRef>>,
+    /// In which Regions.
+    pub regions: Vec<At<Region>>,
+    /// Which nodes of the accounts.
+    pub nodes: Nodes,
+    /// When nodes are scanned and patched.
+    pub schedule: Schedule,
+    /// How nodes are patched.
+    pub patching: Patching,
+    /// Where the rules come from; an operating system that is not named gets AWS's default.
+    pub baselines: BTreeMap<OperatingSystem, At<BaselineWish>>,
+    /// Which patches are approved, and when: the ring's word, else the policy's.
+    pub approve: Option<At<Approve>>,
 }
 
 /// Whether the management account is covered.
@@ -101,16 +152,12 @@ pub enum NewAccounts {
 /// Who is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Targets {
-    /// The OUs that are covered, with all below them.
-    pub ous: Vec<At<OuRef>>,
-    /// In which Regions.
-    pub regions: Vec<At<Region>>,
+    /// The OUs that the rings cover together, where the policy says so.
+    pub ous: Option<Vec<At<OuRef>>>,
     /// OUs that are taken out again; none where the default stands.
     pub excluded_ous: Option<Vec<At<OuRef>>>,
     /// Accounts that are taken out.
     pub excluded_accounts: Vec<ExcludedAccount>,
-    /// Which nodes of the accounts.
-    pub nodes: Nodes,
 }
 
 /// How a policy names an OU.

@@ -177,14 +177,17 @@ async fn look(policy: &Policy, aws: &SimulatedAws, today: Date) -> Result<Look, 
     let standing = discover::standing(aws).await?;
     let organization = discover::organization(aws, &standing.facts).await?;
     let regions = crate::cloud::CloudRead::regions(aws).await.map_err(DiscoverError::from)?;
+    let found = discover::find(aws, standing.call_as, &policy.name, &policy.ring_names()).await;
     let surroundings = Surroundings {
+        rings: &found.rings,
         organization: &organization,
         account: &standing.caller.account,
         call_as: standing.call_as,
         regions: &regions,
     };
     let desired = policy::resolve(policy, surroundings, today).map_err(Unrehearsed::Policy)?;
-    let observed = discover::observe(aws, standing.call_as, &discover::sought(&desired)).await;
+    let observed =
+        discover::observe(aws, standing.call_as, &discover::sought(&desired), found).await;
     let plan = plan::plan(&desired, &observed);
     Ok(Look { desired, observed, plan })
 }

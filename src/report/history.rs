@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use serde_json::{Value, json};
 
 use crate::{
-    apply::{EndKind, LockNews, RecordRead, RunRecord},
+    apply::{EndKind, LockNews, RunFound, RunRecord},
     ids::{BucketName, PolicyName},
     report::{FORMAT_VERSION, count, style::heading},
 };
@@ -13,20 +13,22 @@ use crate::{
 /// Words what records say of the runs of a policy, the newest first.
 pub fn history_text(
     policy: &PolicyName,
-    bucket: &BucketName,
-    runs: Option<&[(String, RecordRead)]>,
+    buckets: &[BucketName],
+    runs: Option<&[RunFound]>,
 ) -> String {
+    let named: Vec<String> = buckets.iter().map(ToString::to_string).collect();
     let Some(runs) = runs else {
         return format!(
-            "No history of {policy}: there is no bucket {bucket}. The first apply makes it, and destroy takes it away.\n"
+            "No history of {policy}: there is no bucket {}. The first apply makes it, and destroy takes it away.\n",
+            named.join(" or ")
         );
     };
     if runs.is_empty() {
-        return format!("No run of {policy} is recorded in s3://{bucket}/runs/.\n");
+        return format!("No run of {policy} is recorded under runs/ in {}.\n", named.join(" and "));
     }
     let mut text = String::new();
     let _ = writeln!(text, "{}", heading(&format!("Runs of {policy}, the newest first")));
-    for (key, record) in runs {
+    for RunFound { bucket, key, record } in runs {
         match record {
             Ok(record) => run(&mut text, record),
             Err(why) => {
@@ -86,17 +88,18 @@ fn word(end: EndKind) -> &'static str {
 /// The same for programs.
 pub fn history_json(
     policy: &PolicyName,
-    bucket: &BucketName,
-    runs: Option<&[(String, RecordRead)]>,
+    buckets: &[BucketName],
+    runs: Option<&[RunFound]>,
 ) -> Value {
-    let runs = runs.unwrap_or_default().iter().map(|(key, record)| match record {
-        Ok(record) => json!({ "key": key, "record": record }),
-        Err(why) => json!({ "key": key, "unreadable": why }),
-    });
+    let runs =
+        runs.unwrap_or_default().iter().map(|RunFound { bucket, key, record }| match record {
+            Ok(record) => json!({ "bucket": bucket, "key": key, "record": record }),
+            Err(why) => json!({ "bucket": bucket, "key": key, "unreadable": why }),
+        });
     json!({
         "format_version": FORMAT_VERSION,
         "policy": policy,
-        "bucket": bucket,
+        "buckets": buckets,
         "runs": runs.collect::<Vec<_>>(),
     })
 }

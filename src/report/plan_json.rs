@@ -50,6 +50,8 @@ pub fn plan_json(plan: &Plan) -> Value {
             "name": names.accounts.get(id),
             "ou": path(id),
             "change": change.change,
+            "ring": change.ring,
+            "left_ring": change.left,
             "loses_because": losses.get(id).map(|loss| json!({
                 "cause": loss, "words": loss.to_string(),
             })),

@@ -243,9 +243,11 @@ fn steps(text: &mut String, plan: &Plan, detail: Detail) {
             | Action::CreateStackSet { .. }
             | Action::AddInstances { .. }
             | Action::UploadTemplate { .. }
+            | Action::CreateBaseline { .. }
             | Action::WriteOverrides { replaces: None, .. } => (good("+"), &none),
             Action::DeleteStack { .. }
             | Action::EmptyBucket { .. }
+            | Action::DeleteBaseline { .. }
             | Action::RemoveInstances { .. }
             | Action::DeleteStackSet { .. } => (bad("-"), &none),
             Action::WaitForOperation { .. } | Action::WaitForStack { .. } => {
@@ -257,6 +259,7 @@ fn steps(text: &mut String, plan: &Plan, detail: Detail) {
             | Action::KeepAccessLogs { .. } => (caution("~"), &none),
             Action::UpdateStack { changes, .. }
             | Action::UpdateStackSet { changes, .. }
+            | Action::UpdateBaseline { changes, .. }
             | Action::WriteOverrides { changes, .. } => (caution("~"), changes),
         };
         let _ = writeln!(text, "{mark} {}: {}", step_words(step), step.because);

@@ -34,6 +34,15 @@ pub fn step_words(step: &Step) -> String {
             )
         }
         Action::DeleteStack { region, name } => format!("delete stack {name} in {region}"),
+        Action::CreateBaseline { spec } => format!(
+            "create baseline {} with {}",
+            spec.name,
+            count(spec.content.approval_rules.patch_rules.len(), "rule")
+        ),
+        Action::UpdateBaseline { spec, changes, .. } => {
+            format!("update baseline {} ({})", spec.name, count(changes.len(), "difference"))
+        }
+        Action::DeleteBaseline { id, name } => format!("delete baseline {name} ({id})"),
         Action::EmptyBucket { bucket } => format!("delete everything in bucket {bucket}"),
         Action::WriteOverrides { bucket, replaces, content, changes } => {
             let systems = count(content.len(), "operating system");

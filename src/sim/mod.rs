@@ -13,6 +13,7 @@
 //! It is no stand-in for AWS's wire, and it decides nothing that belongs to the planner.
 
 mod auto_deployment;
+mod baseline;
 mod bucket;
 mod clock;
 mod deployment;

@@ -8,8 +8,8 @@ use crate::{
         OrganizationFacts, Page, StackSetDescription, TrustedAccess,
     },
     ids::{
-        AccountId, BaselineId, BucketName, CallAs, OperatingSystem, OuId, Region, StackName,
-        StackSetName,
+        AccountId, BaselineId, BaselineName, BucketName, CallAs, OperatingSystem, OuId, Region,
+        StackName, StackSetName,
     },
     sim::{
         failure::{not_found, refused},
@@ -17,7 +17,10 @@ use crate::{
         simulated::{Pages, Paths, SimulatedAws},
         world::World,
     },
-    state::{Account, BaselineSeen, InstanceSeen, OperationSeen, RegionStatus, StackSeen, Unit},
+    state::{
+        Account, BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, RegionStatus, StackSeen,
+        Unit,
+    },
 };
 
 /// The most that Organizations puts on a page.
@@ -253,6 +256,18 @@ impl CloudRead for SimulatedAws {
         .await
     }
 
+    async fn stack_names(
+        &self,
+        region: &Region,
+        prefix: &str,
+    ) -> Result<Vec<StackName>, CloudError> {
+        self.look_in(region, Call::ListStacks, |world| {
+            let here = world.stacks.keys().filter(|(of, _)| of == region).map(|(_, name)| name);
+            Ok(here.filter(|name| name.as_str().starts_with(prefix)).cloned().collect())
+        })
+        .await
+    }
+
     async fn stack(
         &self,
         region: &Region,
@@ -290,15 +305,36 @@ impl CloudRead for SimulatedAws {
 
     async fn own_baselines(&self) -> Result<Vec<BaselineId>, CloudError> {
         self.look(Call::DescribePatchBaselines, |world| {
-            Ok(world.own_baselines.iter().map(|baseline| baseline.id.clone()).collect())
+            Ok(world.own_baselines.iter().map(|baseline| baseline.seen.id.clone()).collect())
         })
         .await
     }
 
+    async fn baselines_named(&self, name: &BaselineName) -> Result<Vec<BaselineId>, CloudError> {
+        self.look(Call::DescribePatchBaselines, |world| {
+            let named = world.all_baselines().filter(|seen| seen.name == name.as_str());
+            Ok(named.map(|seen| seen.id.clone()).collect())
+        })
+        .await
+    }
+
+    async fn own_baselines_named(&self, prefix: &str) -> Result<OwnBaselines, CloudError> {
+        let listed = self
+            .look(Call::DescribePatchBaselines, |world| Ok(world.own_baselines_named(prefix)))
+            .await?;
+        let mut own = OwnBaselines { count: listed.count, named: Vec::new() };
+        for made in listed.named {
+            let seen = self.look(Call::GetPatchBaseline, |world| Ok(world.own(&made.id))).await?;
+            let tagged =
+                self.look(Call::ListTagsForResource, |world| Ok(world.own(&made.id))).await?;
+            own.named.extend(seen.and(tagged));
+        }
+        Ok(own)
+    }
+
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError> {
         self.look(Call::GetPatchBaseline, |world| {
-            let mut all = world.aws_baselines.values().chain(&world.own_baselines);
-            Ok(all.find(|baseline| baseline.id == *id).cloned())
+            Ok(world.all_baselines().find(|baseline| baseline.id == *id).cloned())
         })
         .await
     }

@@ -10,6 +10,7 @@ use crate::{
     cloud::{Call, CloudError, CloudErrorKind, MaxRate, TrustedAccess},
     ids::{AccountId, OperationId, OuId, Region, StackSetName},
     sim::{
+        baseline::OwnBaseline,
         clock::Clock,
         failure::failed,
         fault::{Fault, Faults, When},
@@ -242,8 +243,8 @@ impl SimulatedAws {
     /// Puts a baseline into the owner account, or changes one.
     pub fn put_baseline(&self, baseline: BaselineSeen) {
         let mut world = self.world_now();
-        world.own_baselines.retain(|known| known.id != baseline.id);
-        world.own_baselines.push(baseline);
+        world.delete_baseline(&baseline.id);
+        world.own_baselines.push(OwnBaseline::put(baseline));
     }
 
     /// Stops an operation, as somebody can in the console. One that still waits never begins.

@@ -12,6 +12,7 @@ use crate::{
         StackSetName,
     },
     sim::{
+        baseline::OwnBaseline,
         bucket::Bucket,
         operation::{Operation, Work},
         pace::Assumptions,
@@ -31,7 +32,7 @@ pub(super) struct World {
     pub(super) organization: Organization,
     pub(super) regions: BTreeMap<Region, RegionStatus>,
     pub(super) aws_baselines: BTreeMap<OperatingSystem, BaselineSeen>,
-    pub(super) own_baselines: Vec<BaselineSeen>,
+    pub(super) own_baselines: Vec<OwnBaseline>,
     pub(super) trusted_access: TrustedAccess,
     pub(super) now: Duration,
     /// How long things take.
@@ -76,7 +77,7 @@ impl World {
             organization,
             regions,
             aws_baselines,
-            own_baselines,
+            own_baselines: own_baselines.into_iter().map(OwnBaseline::recorded).collect(),
             trusted_access: TrustedAccess::Enabled,
             now: Duration::ZERO,
             pace: Assumptions::default(),

@@ -1,15 +1,15 @@
 //! The port for changing.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     cloud::{
         Call, CallTargets, ChangeSetKind, ChangeSetProgress, CloudError, CloudWrite,
         InstanceResult, OperationProgress, Precondition, StackProgress, TemplateFrom,
     },
-    ids::{BucketName, CallAs, OperationId, Region, StackName, StackSetName},
+    ids::{BaselineId, BucketName, CallAs, OperationId, Region, StackName, StackSetName},
     sim::{read::STACK_SETS_PAGE, simulated::SimulatedAws},
-    state::{Preferences, Retain, StackSetSpec, StackSpec},
+    state::{BaselineSpec, Preferences, Retain, StackSetSpec, StackSpec},
 };
 
 impl CloudWrite for SimulatedAws {
@@ -203,6 +203,29 @@ impl CloudWrite for SimulatedAws {
     ) -> Result<StackProgress, CloudError> {
         let call = Call::DescribeStacks;
         self.look_in(region, call, |world| Ok(world.stack_progress(region, name))).await
+    }
+
+    async fn create_baseline(&self, spec: &BaselineSpec, token: &str) -> Result<(), CloudError> {
+        let call = Call::CreatePatchBaseline;
+        self.change(call, |world| world.create_baseline(call, spec, token)).await
+    }
+
+    async fn update_baseline(
+        &self,
+        id: &BaselineId,
+        spec: &BaselineSpec,
+        untag: &BTreeSet<String>,
+    ) -> Result<(), CloudError> {
+        let call = Call::UpdatePatchBaseline;
+        self.change(call, |world| world.update_baseline(call, id, spec, untag)).await
+    }
+
+    async fn delete_baseline(&self, id: &BaselineId) -> Result<(), CloudError> {
+        self.change(Call::DeletePatchBaseline, |world| {
+            world.delete_baseline(id);
+            Ok(())
+        })
+        .await
     }
 
     async fn put_object(

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{BaselineId, OperatingSystem};
+use std::collections::BTreeMap;
+
+use crate::ids::{BaselineId, BaselineName, OperatingSystem};
 
 /// One element of `baseline_overrides.json`: the rules for one operating system.
 ///
@@ -48,6 +50,36 @@ fn allow_as_dependency() -> String {
 }
 
 impl Baseline {
+    /// The same with everything said that may be left out, and lists in one order: what AWS answers for it.
+    #[must_use]
+    pub fn normalized(&self) -> Self {
+        let mut baseline = self.clone();
+        let rules = &mut baseline.approval_rules.patch_rules;
+        let groups = rules.iter_mut().map(|rule| &mut rule.patch_filter_group);
+        for group in groups.chain([&mut baseline.global_filters]) {
+            group.patch_filters.iter_mut().for_each(|filter| filter.values.sort());
+            group.patch_filters.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+        for rule in &mut baseline.approval_rules.patch_rules {
+            rule.compliance_level.get_or_insert_with(unspecified);
+            rule.enable_non_security.get_or_insert(false);
+        }
+        baseline.approved_patches.sort();
+        baseline.rejected_patches.sort();
+        baseline
+    }
+
+    /// The same with other approvals and more rejected patches.
+    #[must_use]
+    pub fn with(&self, _approval: &Approval, _rejected: &[String]) -> Self {
+        self.clone()
+    }
+
+    /// Whether the other one says the same.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.normalized() == other.normalized()
+    }
+
     /// A baseline that approves nothing.
     pub fn empty(operating_system: OperatingSystem) -> Self {
         Self {
@@ -126,6 +158,20 @@ pub struct PatchSource {
     pub configuration: String,
 }
 
+/// When patches are approved, in a baseline that is made from another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approval {
+    /// As the other one says.
+    AsItIs,
+    /// So many days after their release, 0 to 360.
+    AfterDays(u16),
+    /// Released up to this day, in UTC.
+    UntilDate(jiff::civil::Date),
+    /// These, and no other.
+    Only(Vec<String>),
+}
+
 /// Where the rules for an operating system come from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -134,6 +180,94 @@ pub enum BaselineSource {
     Aws,
     /// A baseline that exists in the owner account's home Region.
     Existing(BaselineId),
+    /// The one baseline there, of the account's own or AWS's, that has this name.
+    Named(BaselineName),
+}
+
+/// What is wished of the rules of one operating system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BaselineWanted {
+    /// A baseline that exists, as it is.
+    Taken(BaselineSource),
+    /// One that orgpatch makes.
+    Made(Box<BaselineMaking>),
+}
+
+impl BaselineWanted {
+    /// The baseline that has to be looked up for it, if any.
+    pub fn source(&self) -> Option<BaselineSource> {
+        match self {
+            Self::Taken(source) => Some(source.clone()),
+            Self::Made(making) => match &making.content {
+                MadeFrom::Rules(_) => None,
+                MadeFrom::AwsDefault { .. } => Some(BaselineSource::Aws),
+            },
+        }
+    }
+}
+
+/// A baseline that orgpatch makes, as far as it is known before AWS has been looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaselineMaking {
+    /// Its name.
+    pub name: BaselineName,
+    /// What the console shows of it.
+    pub description: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// What it is to say.
+    pub content: MadeFrom,
+}
+
+/// What a baseline is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MadeFrom {
+    /// Rules of the policy.
+    Rules(Baseline),
+    /// AWS's default, with other approvals and more rejected patches.
+    AwsDefault {
+        /// When its patches are approved.
+        approval: Approval,
+        /// Patches that are rejected.
+        rejected: Vec<String>,
+    },
+}
+
+/// A baseline that orgpatch makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BaselineSpec {
+    /// Its name.
+    pub name: BaselineName,
+    /// What the console shows of it.
+    pub description: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// What it says.
+    pub content: Baseline,
+}
+
+/// A baseline of the account's own, with what tells whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaselineMade {
+    /// What to ask for it again.
+    pub id: BaselineId,
+    /// Its name.
+    pub name: BaselineName,
+    /// What the console shows of it.
+    pub description: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// What it says.
+    pub content: Baseline,
+}
+
+/// The account's own baselines in the home Region.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnBaselines {
+    /// How many there are in all.
+    pub count: usize,
+    /// Those whose names were asked for.
+    pub named: Vec<BaselineMade>,
 }
 
 /// A baseline as it was read: which one it is, and what it says.

@@ -13,7 +13,7 @@ use crate::{
         AccountId, BucketName, CallAs, Digest, KeyArn, OperatingSystem, OrganizationId, OuId,
         PolicyName, Region, RingId, RingName, StackName, StackSetName,
     },
-    state::{AccountState, BaselineSource},
+    state::{AccountState, BaselineWanted},
 };
 
 /// The key of the override object in its bucket, as Quick Setup names it.
@@ -66,6 +66,13 @@ pub struct Desired {
     pub warnings: Vec<String>,
     /// The path and name of every OU and account that a plan may mention.
     pub names: Names,
+}
+
+impl Desired {
+    /// Whether any ring is to be there, so that rings follow one after the other.
+    pub fn is_rolled_out(&self) -> bool {
+        self.rings.iter().any(|ring| ring.deployment().is_some())
+    }
 }
 
 /// What people call the accounts and OUs.
@@ -140,6 +147,8 @@ pub enum Wish {
 /// How a ring goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaving {
+    /// Why.
+    pub because: String,
     /// What its stacks are updated to before they are deleted, so that they take back node tags, role
     /// tags and attached policies; none where those are to stay.
     pub take_back: Option<TakeBack>,
@@ -200,7 +209,7 @@ pub struct Deployment {
     /// The home stack, but for [`BASELINES_PARAMETER`].
     pub home: StackSpec,
     /// Where the rules of each operating system come from.
-    pub baselines: BTreeMap<OperatingSystem, BaselineSource>,
+    pub baselines: BTreeMap<OperatingSystem, BaselineWanted>,
     /// With whose key the override object is encrypted.
     pub encryption: Encryption,
     /// The statement that the key's policy needs, as JSON, where the key is not S3's own.
@@ -421,6 +430,8 @@ pub enum SkipReason {
     ManagementAccount,
     /// No target of the policy covers it.
     NotTargeted,
+    /// It is below `targets.ous`, and no ring covers it.
+    InNoRing,
 }
 
 impl fmt::Display for SkipReason {
@@ -439,6 +450,7 @@ impl fmt::Display for SkipReason {
                 f.write_str("the management account, which StackSets never reach (see `management_account` in the policy)")
             }
             Self::NotTargeted => f.write_str("not below any of the targets"),
+            Self::InNoRing => f.write_str("below `targets.ous`, and in none of the rings"),
         }
     }
 }

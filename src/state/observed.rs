@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{
-        AccountId, BucketName, OperatingSystem, OperationId, OuId, PolicyName, Region, StackName,
-        StackSetName,
+        AccountId, BucketName, OperatingSystem, OperationId, OuId, PolicyName, Region, RingName,
+        StackName, StackSetName,
     },
-    state::{Baseline, BaselineSeen, BaselineSource, POLICY_TAG, Switch},
+    state::{Baseline, BaselineSeen, BaselineSource, OwnBaselines, POLICY_TAG, RING_TAG, Switch},
 };
 
 /// The result of looking for one thing.
@@ -63,6 +63,8 @@ pub struct Observed {
     pub overrides: BTreeMap<BucketName, Seen<OverrideSeen>>,
     /// Baselines.
     pub baselines: BTreeMap<(OperatingSystem, BaselineSource), Seen<BaselineSeen>>,
+    /// The account's own baselines.
+    pub own_baselines: Seen<OwnBaselines>,
 }
 
 impl Observed {
@@ -216,6 +218,11 @@ impl Ownership {
             None => Self::Foreign,
         }
     }
+}
+
+/// The ring that a tagged thing of a policy belongs to; none where it is another policy's, or does not say.
+pub fn ring_of(tags: &BTreeMap<String, String>, policy: &PolicyName) -> Option<RingName> {
+    (Ownership::of(tags, policy) == Ownership::Ours).then(|| tags.get(RING_TAG)?.parse().ok())?
 }
 
 impl fmt::Display for Ownership {

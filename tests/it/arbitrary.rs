@@ -1,6 +1,9 @@
 //! Random organizations and policies, over few names so that what was and what shall be overlap.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Write as _},
+};
 
 use orgpatch::state::{Account, AccountState, Organization};
 use proptest::{
@@ -15,6 +18,7 @@ use crate::builders::{Stage, account_id, organization, ou_id};
 
 const NAMES: [&str; 5] = ["Workloads", "Prod", "Data", "Suspended", "Policy Staging"];
 const REGIONS: [&str; 3] = ["ap-northeast-1", "eu-west-1", "us-east-1"];
+const RINGS: [&str; 3] = ["main", "staging", "prod"];
 const ACCOUNTS: usize = 6;
 
 /// 64 cases, the same ones in every run; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` change that.
@@ -97,6 +101,8 @@ fn any_seat(paths: Vec<String>) -> impl Strategy<Value = Seat> {
 #[derive(Clone)]
 pub(crate) struct Wanted {
     ous: Vec<String>,
+    /// The ring of each OU, where the policy has rings.
+    rings: Option<Vec<&'static str>>,
     regions: Vec<&'static str>,
     excluded_ous: Option<Vec<String>>,
     /// By their numbers.
@@ -131,12 +137,15 @@ impl Wanted {
             .as_ref()
             .map_or_else(String::new, |ous| format!("ous: [{}], ", quoted(ous)));
         let install = self.install.map_or_else(String::new, |when| format!("  install: {when}\n"));
+        let ous = match &self.rings {
+            None => format!("  ous: [{}]\n", quoted(&self.ous)),
+            Some(_) => String::new(),
+        };
         format!(
             "version: 1\nname: weekly\nhome_region: ap-northeast-1\n\
-             targets:\n  ous: [{}]\n  regions: [{}]\n  exclude: {{ {excluded_ous}accounts: [{}] }}\n\
+             targets:\n{ous}  regions: [{}]\n  exclude: {{ {excluded_ous}accounts: [{}] }}\n\
              schedule:\n  scan: {}\n{install}\
-             new_accounts: {}\nmanagement_account: {}\nbaselines: {{ ubuntu: {} }}\nrollout: {}\n",
-            quoted(&self.ous),
+             new_accounts: {}\nmanagement_account: {}\nbaselines: {{ ubuntu: {} }}\nrollout: {}\n{}",
             self.regions.join(", "),
             quoted(&ids),
             self.scan,
@@ -144,7 +153,32 @@ impl Wanted {
             self.management_account,
             self.ubuntu,
             self.pace,
+            self.rings_text(),
         )
+    }
+
+    fn rings_text(&self) -> String {
+        let Some(rings) = &self.rings else { return String::new() };
+        let mut text = "rings:\n".to_owned();
+        for ring in RINGS {
+            let ous: Vec<String> = self
+                .ous
+                .iter()
+                .zip(rings)
+                .filter(|(_, of)| **of == ring)
+                .map(|(ou, _)| format!("\"{ou}\""))
+                .collect();
+            if !ous.is_empty() {
+                // Each ring is different, so that a mix-up is seen.
+                let scan = format!("daily 0{}:30", ring.len());
+                let _ = writeln!(
+                    text,
+                    "  - {{ name: {ring}, ous: [{}], schedule: {{ scan: {scan} }} }}",
+                    ous.join(", ")
+                );
+            }
+        }
+        text
     }
 
     /// Whether an account in this seat is meant: said anew here, so that it repeats no fault of the planner's.
@@ -181,6 +215,7 @@ fn any_wanted(paths: &[String]) -> impl Strategy<Value = Wanted> + use<> {
     (
         (
             subsequence(paths.to_vec(), 1..=most),
+            option::of(vec(select(&RINGS[..]), most)),
             subsequence(REGIONS.to_vec(), 1..=3),
             option::of(subsequence(excluded, 0..=2)),
             prop_oneof![2 => Just(Vec::new()), 1 => subsequence((0..ACCOUNTS).collect::<Vec<_>>(), 1..=2)],
@@ -199,10 +234,11 @@ fn any_wanted(paths: &[String]) -> impl Strategy<Value = Wanted> + use<> {
         ),
     )
         .prop_map(|(targets, rest)| {
-            let (ous, regions, excluded_ous, excluded_accounts) = targets;
+            let (ous, rings, regions, excluded_ous, excluded_accounts) = targets;
             let (new_accounts, management_account, scan, install, ubuntu, pace) = rest;
             Wanted {
                 ous,
+                rings,
                 regions,
                 excluded_ous,
                 excluded_accounts,

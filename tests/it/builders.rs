@@ -134,6 +134,7 @@ pub(crate) fn desired(
     today: Date,
 ) -> Result<Desired, Problems> {
     let surroundings = Surroundings {
+        rings: &BTreeSet::new(),
         organization: &snapshot.organization,
         account: &snapshot.account,
         call_as: snapshot.call_as,
@@ -198,7 +199,10 @@ impl Stage {
             let standing = discover::standing(aws).await.unwrap();
             let organization = discover::organization(aws, &standing.facts).await.unwrap();
             let regions = aws.regions().await.unwrap();
+            let rings = policy.ring_names();
+            let found = discover::find(aws, standing.call_as, &policy.name, &rings).await;
             let surroundings = Surroundings {
+                rings: &found.rings,
                 organization: &organization,
                 account: &standing.caller.account,
                 call_as: standing.call_as,
@@ -212,7 +216,7 @@ impl Stage {
                 }
             };
             let sought = discover::sought(&desired);
-            let observed = discover::observe(aws, standing.call_as, &sought).await;
+            let observed = discover::observe(aws, standing.call_as, &sought, found).await;
             let plan = plan::plan(&desired, &observed);
             assert_eq!(plan::check(&plan), [], "{plan:#?}");
             Look { desired, observed, plan }

@@ -97,14 +97,16 @@ proptest! {
 
     #[test]
     fn the_same_inputs_give_the_same_plan((world, first, second) in any_world()) {
+        // What was made has names that tell when, so it is made once and looked at in two ways.
+        let made = Stage::over(snapshot(world.organization()));
+        if fits(&made, &first.text()) {
+            made.roll_out(&first.text());
+        }
         let looks = [(1, Paths::Answered, Pages::Full), (2, Paths::Missing, Pages::SomeEmpty)].map(
             |(seed, paths, pages)| {
-                let aws = SimulatedAws::new(snapshot(world.organization()));
+                let Stage { aws, today, runs } = made.again();
                 let aws = aws.with_seed(seed).with_paths(paths).with_pages(pages);
-                let stage = Stage { aws, today: TODAY, runs: 0.into() };
-                if fits(&stage, &first.text()) {
-                    stage.roll_out(&first.text());
-                }
+                let stage = Stage { aws, today, runs };
                 fits(&stage, &second.text()).then(|| stage.look(&second.text(), Wish::Kept))
             },
         );

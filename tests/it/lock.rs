@@ -1,6 +1,6 @@
 //! Two runs do not change the same things: the lock, and the record of who did what.
 
-use std::{cell::RefCell, pin::pin, time::Duration};
+use std::{cell::RefCell, pin::pin, slice::from_ref, time::Duration};
 
 use futures_util::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
@@ -410,17 +410,17 @@ fn the_history_tells_who_did_what_and_what_came_of_it() {
         record("ben", "2026-11-24T09:00:00Z").write(aws, &bucket).await.unwrap();
         aws.put_object(&bucket, "runs/20260101T000000Z-abc.json", b"{}", None).await.unwrap();
 
-        let runs = read_runs(aws, &bucket, 20).await.unwrap();
+        let runs = read_runs(aws, from_ref(&bucket), 20).await.unwrap();
 
-        let text = plain(&history_text(&parsed("weekly"), &bucket, runs.as_deref()));
+        let text = plain(&history_text(&parsed("weekly"), from_ref(&bucket), runs.as_deref()));
         assert_reads("history", &text);
-        let newest = read_runs(aws, &bucket, 1).await.unwrap().unwrap();
-        assert_eq!(newest[0].1.as_ref().unwrap().id.run, "run of ben");
+        let newest = read_runs(aws, from_ref(&bucket), 1).await.unwrap().unwrap();
+        assert_eq!(newest[0].record.as_ref().unwrap().id.run, "run of ben");
         let nowhere: BucketName = parsed("aws-quicksetup-patchpolicy-111111111111-zzzzz");
-        let none = read_runs(aws, &nowhere, 20).await.unwrap();
+        let none = read_runs(aws, from_ref(&nowhere), 20).await.unwrap();
         assert_reads(
             "history_of_nothing",
-            &history_text(&parsed("weekly"), &nowhere, none.as_deref()),
+            &history_text(&parsed("weekly"), from_ref(&nowhere), none.as_deref()),
         );
     });
 }

@@ -5,6 +5,7 @@ mod moves;
 mod operations;
 mod policies;
 mod removal;
+mod rings;
 mod safety;
 mod trouble;
 
