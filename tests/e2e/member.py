@@ -36,3 +36,37 @@ def associate(world: World, account: str, region: str) -> None:
         Targets=[{"Key": "InstanceIds", "Values": ["*"]}],
         ScheduleExpression="cron(0 2 ? * SUN *)",
     )
+
+
+def open_window(world: World, account: str, region: str) -> None:
+    """Makes the maintenance window `nightly`, with a task that patches, and a patch group."""
+    keys = world.emulator.administrator(account)
+    ssm = world.emulator.client("ssm", region, keys)
+    window = ssm.create_maintenance_window(
+        Name="nightly",
+        Schedule="cron(0 2 ? * SUN *)",
+        Duration=3,
+        Cutoff=1,
+        AllowUnassociatedTargets=False,
+    )["WindowId"]
+    target = ssm.register_target_with_maintenance_window(
+        WindowId=window,
+        ResourceType="INSTANCE",
+        Targets=[{"Key": "tag:Team", "Values": ["web"]}],
+    )["WindowTargetId"]
+    ssm.register_task_with_maintenance_window(
+        WindowId=window,
+        Name="patching",
+        TaskArn="AWS-RunPatchBaseline",
+        TaskType="RUN_COMMAND",
+        Targets=[{"Key": "WindowTargetIds", "Values": [target]}],
+        TaskInvocationParameters={
+            "RunCommand": {"Parameters": {"Operation": ["Scan"]}}
+        },
+        MaxConcurrency="1",
+        MaxErrors="1",
+    )
+    baseline = ssm.create_patch_baseline(Name="of-the-team", OperatingSystem="WINDOWS")
+    ssm.register_patch_baseline_for_patch_group(
+        BaselineId=baseline["BaselineId"], PatchGroup="team-web"
+    )
