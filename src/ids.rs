@@ -369,6 +369,19 @@ operating_systems! {
     Windows, "WINDOWS", "windows", "AWS-DefaultPatchBaseline";
 }
 
+impl OperatingSystem {
+    /// Whether it is told when a patch was released. Where it is not, AWS takes neither days nor a date
+    /// in a rule (API reference of `PatchRule`; Raspberry Pi OS by analogy).
+    pub fn tells_release_dates(self) -> bool {
+        !matches!(self, Self::Debian | Self::Raspbian | Self::Ubuntu)
+    }
+
+    /// Whether it is a Linux.
+    pub fn is_linux(self) -> bool {
+        !matches!(self, Self::Macos | Self::Windows)
+    }
+}
+
 impl fmt::Display for OperatingSystem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.key())

@@ -19,6 +19,7 @@ mod objects;
 mod operations;
 mod organizations;
 mod pace;
+mod patch_properties;
 mod read;
 mod settings;
 mod stack_events;

@@ -12,7 +12,10 @@ use crate::{
         AccountId, BaselineId, BaselineName, BucketName, CallAs, OperatingSystem, OuId, Region,
         StackName, StackSetName,
     },
-    state::{BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, RegionStatus, StackSeen},
+    state::{
+        BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty, RegionStatus,
+        StackSeen,
+    },
 };
 
 impl CloudRead for Aws {
@@ -130,6 +133,14 @@ impl CloudRead for Aws {
 
     async fn own_baselines_named(&self, prefix: &str) -> Result<OwnBaselines, CloudError> {
         self.baselines.own_named(prefix).await
+    }
+
+    async fn patch_properties(
+        &self,
+        system: OperatingSystem,
+        property: PatchProperty,
+    ) -> Result<BTreeSet<String>, CloudError> {
+        self.baselines.properties(system, property).await
     }
 
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError> {

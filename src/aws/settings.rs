@@ -23,10 +23,8 @@ const CALL_TIMEOUT: Duration = Duration::from_mins(5);
 pub struct Settings {
     /// `--profile`, else [`Environment::profile`].
     pub profile: Option<String>,
-    /// `--region`.
+    /// The policy's home Region, or `--region` of a command that reads no policy.
     pub region: Option<Region>,
-    /// The policy's home Region, which wins.
-    pub home_region: Option<Region>,
     /// Whether bucket names go into the path: [`Environment::s3_path_style`].
     pub s3_path_style: bool,
     /// Who decides how often a call is tried: [`Environment::retries`].
@@ -65,7 +63,7 @@ impl Settings {
         if let Some(profile) = &self.profile {
             loader = loader.profile_name(profile);
         }
-        if let Some(region) = self.home_region.as_ref().or(self.region.as_ref()) {
+        if let Some(region) = &self.region {
             loader = loader.region(sdk_region(region));
         }
         loader.load().await

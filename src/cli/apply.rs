@@ -36,7 +36,8 @@ pub(super) async fn run(
                 Run::begin("apply", &policy, &standing, respect, (&aws, world), terminal).await?;
             let found = world::find(&policy, &standing, &aws).await;
             let Look { plan, .. } = world::look(&policy, wish, &standing, found, &aws).await?;
-            terminal.out(&plan_text(&plan, Detail::Folded));
+            let plan = args.selection.narrow(plan)?;
+            terminal.out(&plan_text(&plan, args.show.into()));
             let approved = approve(&plan, consent.clone(), args, terminal).await?;
             world::check_templates(approved.plan(), &aws, terminal).await?;
             Ok((begun, approved))

@@ -5,9 +5,11 @@ use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
+    cli::selection::SelectionArgs,
     cloud::MaxRate,
     ids::{PolicyName, Region},
     rehearsal::FaultKind,
+    report::Detail,
     sim::{Assumptions, Span},
 };
 
@@ -36,10 +38,6 @@ pub(super) struct AwsArgs {
     /// The profile of ~/.aws/config to use; it wins over credentials in the environment.
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) profile: Option<String>,
-
-    /// The Region for commands that read no policy; a policy's `home_region` wins.
-    #[arg(long, global = true, value_name = "REGION")]
-    pub(super) region: Option<Region>,
 
     /// The most calls a second to any of AWS's APIs, for organizations that other tools read too.
     /// Without it, as many as AWS publishes.
@@ -80,6 +78,13 @@ pub(super) enum Command {
     Rehearse(RehearseArgs),
     /// Print the least IAM policy for whoever runs orgpatch.
     IamPolicy(IamPolicyArgs),
+    /// Print the JSON Schema of the policy file, for editors.
+    ///
+    /// Write it beside your policies, with `orgpatch schema > orgpatch.schema.json`, and begin each of them with
+    /// `# yaml-language-server: $schema=orgpatch.schema.json`. Editors that have the YAML language server then
+    /// complete keys and values, say what they mean, and mark what is wrong while you write. `orgpatch validate`
+    /// sees more: what depends on other keys, and on the day.
+    Schema,
 }
 
 #[derive(Debug, Args)]
@@ -87,6 +92,11 @@ pub(super) struct ValidateArgs {
     /// The policy file.
     #[arg(value_name = "FILE")]
     pub(super) policy: PathBuf,
+
+    /// Ask AWS which products, classifications and severities there are, beside the list in this program.
+    /// Needs credentials.
+    #[arg(long)]
+    pub(super) online: bool,
 }
 
 /// The form of a result.
@@ -98,23 +108,55 @@ pub(super) enum Output {
     Json,
 }
 
+/// The form of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanOutput {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+}
+
+/// How much of a plan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Show {
+    /// What changes, by OU; long lists are cut.
+    Changes,
+    /// Every account and every difference.
+    All,
+}
+
+impl From<Show> for Detail {
+    fn from(arg: Show) -> Self {
+        match arg {
+            Show::Changes => Self::Folded,
+            Show::All => Self::Everything,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
     /// The policy file.
     #[arg(value_name = "FILE")]
     pub(super) policy: PathBuf,
 
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+
     /// The form of the plan.
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    pub(super) output: Output,
+    #[arg(short, long, value_enum, default_value_t = PlanOutput::Text)]
+    pub(super) output: PlanOutput,
 
     /// Exit with 2 where there are changes.
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
 
-    /// Show every account and every difference.
-    #[arg(long)]
-    pub(super) details: bool,
+    /// How much is shown as text.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Show::Changes)]
+    pub(super) show: Show,
 
     /// Plan offline, over a recorded organization in which nothing is deployed.
     #[arg(long, value_name = "SNAPSHOT")]
@@ -137,6 +179,13 @@ pub(super) struct ApplyArgs {
     /// The policy file.
     #[arg(value_name = "FILE")]
     pub(super) policy: PathBuf,
+
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+
+    /// How much of the plan is shown.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Show::Changes)]
+    pub(super) show: Show,
 
     /// Do not ask.
     #[arg(long)]
@@ -196,6 +245,9 @@ pub(super) struct StatusArgs {
     #[arg(value_name = "FILE")]
     pub(super) policy: PathBuf,
 
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+
     /// The form of the result.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub(super) output: Output,
@@ -236,6 +288,11 @@ pub(super) struct SnapshotArgs {
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,
+
+    /// The Region that is spoken to, whose baselines are recorded; without it, that of the profile or the
+    /// environment.
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<Region>,
 }
 
 #[derive(Debug, Args)]
@@ -315,6 +372,10 @@ pub(super) struct IamPolicyArgs {
     /// For whom.
     #[arg(long = "for", value_enum, value_name = "WHO")]
     pub(super) runner: RunnerArg,
+
+    /// A Region of the partition whose ARNs are meant; without it, `aws`.
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<Region>,
 }
 
 /// An empty one would otherwise be taken for a plan that has changed.

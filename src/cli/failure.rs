@@ -4,7 +4,7 @@ use crate::{
     apply::LockRefusal,
     cloud::{CloudError, CloudErrorKind},
     discover::DiscoverError,
-    plan::Refusal,
+    plan::{Refusal, Unselected},
     policy::Problems,
     rehearsal::Unrehearsed,
 };
@@ -140,6 +140,12 @@ impl From<LockRefusal> for Failure {
             _ => Exit::Refused,
         };
         Self::new(exit, format!("{refusal}; nothing was changed")).help(refusal.help())
+    }
+}
+
+impl From<Unselected> for Failure {
+    fn from(error: Unselected) -> Self {
+        Self::new(Exit::Usage, error.to_string()).help(error.help())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        args::{AwsArgs, IamPolicyArgs, RunnerArg},
+        args::{IamPolicyArgs, RunnerArg},
         failure::Exit,
         terminal::Terminal,
     },
@@ -11,12 +11,12 @@ use crate::{
 };
 
 /// Prints it. ARNs are those of the partition of `--region`, and of `aws` without one.
-pub(super) fn run(args: &IamPolicyArgs, aws: &AwsArgs, terminal: &Terminal) -> Exit {
+pub(super) fn run(args: &IamPolicyArgs, terminal: &Terminal) -> Exit {
     let runner = match args.runner {
         RunnerArg::Plan => Runner::Looks,
         RunnerArg::Operator => Runner::Changes,
     };
-    let partition = aws.region.as_ref().map_or("aws", Region::partition);
+    let partition = args.region.as_ref().map_or("aws", Region::partition);
     terminal.out(&format!("{:#}\n", permissions(runner, partition)));
     Exit::Done
 }

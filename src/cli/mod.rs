@@ -15,6 +15,8 @@ mod locked;
 mod plan;
 mod rehearse;
 mod render;
+mod schema;
+mod selection;
 mod signals;
 mod snapshot;
 mod status;
@@ -46,7 +48,7 @@ pub async fn run(
     let world = World::new(&arguments.aws, environment);
     // The futures of commands are large, so they live on the heap.
     let result = match &arguments.command {
-        Command::Validate(args) => validate::run(args, &terminal),
+        Command::Validate(args) => Box::pin(validate::run(args, &world, &terminal)).await,
         Command::Plan(args) => Box::pin(plan::run(args, &world, &terminal)).await,
         Command::Apply(args) => Box::pin(apply::run(args, &world, &terminal)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, &world, &terminal)).await,
@@ -54,7 +56,8 @@ pub async fn run(
         Command::History(args) => Box::pin(history::run(args, &world, &terminal)).await,
         Command::Render(args) => Box::pin(render::run(args, &world, &terminal)).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &world, &terminal)).await,
-        Command::IamPolicy(args) => Ok(iam_policy::run(args, &arguments.aws, &terminal)),
+        Command::Schema => Ok(schema::run(&terminal)),
+        Command::IamPolicy(args) => Ok(iam_policy::run(args, &terminal)),
         Command::Rehearse(args) => {
             Box::pin(rehearse::run(args, arguments.aws.max_rate, &terminal)).await
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        args::{Output, PlanArgs},
+        args::{PlanArgs, PlanOutput},
         failure::{Exit, Failure},
         terminal::Terminal,
         world::{self, Look, Wish, World},
@@ -11,7 +11,7 @@ use crate::{
     discover,
     plan::{Consent, Plan, Refusal, Removals},
     policy::Policy,
-    report::{Detail, plan_json, plan_text},
+    report::{plan_json, plan_markdown, plan_text},
     sim::SimulatedAws,
 };
 
@@ -44,13 +44,12 @@ async fn show(
     let standing = discover::standing(cloud).await?;
     let found = world::find(policy, &standing, cloud).await;
     let Look { plan, .. } = world::look(policy, Wish::Kept, &standing, found, cloud).await?;
-    match args.output {
-        Output::Text => {
-            let detail = if args.details { Detail::Everything } else { Detail::Folded };
-            terminal.out(&plan_text(&plan, detail));
-        }
-        Output::Json => terminal.out(&format!("{:#}\n", plan_json(&plan))),
-    }
+    let plan = args.selection.narrow(plan)?;
+    terminal.out(&match args.output {
+        PlanOutput::Text => plan_text(&plan, args.show.into()),
+        PlanOutput::Json => format!("{:#}\n", plan_json(&plan)),
+        PlanOutput::Markdown => plan_markdown(&[&plan], None),
+    });
     if let Some(refusal) = refusal(&plan) {
         terminal.say(&format!("`orgpatch apply` will refuse this: {refusal}. {}", refusal.help()));
     }

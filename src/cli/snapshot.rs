@@ -16,7 +16,7 @@ pub(super) async fn run(
     world: &World,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let aws = world.connect(None, terminal).await?;
+    let aws = world.connect(args.region.as_ref(), terminal).await?;
     let snapshot = Box::pin(discover::snapshot(&aws, clock::now())).await?;
     let accounts = snapshot.organization.accounts().count();
     let units = snapshot.organization.units().count() - 1;

@@ -22,7 +22,9 @@ pub(super) async fn run(
     let found = world::find(&policy, &standing, &aws).await;
     let look = world::look(&policy, Wish::Kept, &standing, found, &aws);
     let Look { desired, observed, plan } = Box::pin(look).await?;
-    let rings = plan::status(&desired, &observed);
+    let selection = args.selection.find(&plan)?;
+    let plan = plan::narrow(plan, &selection);
+    let rings = plan::status_within(&desired, &observed, &selection);
     terminal.out(&match args.output {
         Output::Text => status_text(&plan, &rings),
         Output::Json => format!("{:#}\n", status_json(&plan, &rings)),

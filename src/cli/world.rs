@@ -49,7 +49,7 @@ impl World {
             .filter(|host| !host.is_empty())
     }
 
-    /// Connects to AWS.
+    /// Connects to AWS in a policy's home Region, or in the one that was named where there is no policy.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl World {
     #[cfg(feature = "aws")]
     pub(super) async fn connect(
         &self,
-        home_region: Option<&crate::ids::Region>,
+        region: Option<&crate::ids::Region>,
         terminal: &Terminal,
     ) -> Result<crate::aws::Aws, Failure> {
         let environment = crate::aws::check_environment(self.environment.iter().cloned())
@@ -70,8 +70,7 @@ impl World {
         }
         let settings = crate::aws::Settings {
             profile: self.aws.profile.clone().or(environment.profile),
-            region: self.aws.region.clone(),
-            home_region: home_region.cloned(),
+            region: region.cloned(),
             s3_path_style: environment.s3_path_style,
             retries: environment.retries,
             max_rate: self.aws.max_rate,
@@ -84,7 +83,7 @@ impl World {
     #[expect(clippy::unused_async, reason = "the same form as with the feature")]
     pub(super) async fn connect(
         &self,
-        _home_region: Option<&crate::ids::Region>,
+        _region: Option<&crate::ids::Region>,
         _terminal: &Terminal,
     ) -> Result<crate::sim::SimulatedAws, Failure> {
         Err(Failure::new(Exit::Usage, "this orgpatch was built without AWS (`--no-default-features`)").help(

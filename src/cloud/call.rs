@@ -133,6 +133,7 @@ calls! {
 
     DescribePatchBaselines, "ssm:DescribePatchBaselines", ToLook, Anything;
     GetPatchBaseline, "ssm:GetPatchBaseline", ToLook, Baselines;
+    DescribePatchProperties, "ssm:DescribePatchProperties", ToLook, Anything;
     ListTagsForResource, "ssm:ListTagsForResource", ToLook, Baselines;
     // Tags are given with the first of them, and by the second.
     CreatePatchBaseline, "ssm:CreatePatchBaseline", ToChange, NewBaselines;

@@ -91,6 +91,7 @@ impl Quota {
             Call::ListRegions => Self::Regions,
             Call::DescribePatchBaselines
             | Call::GetPatchBaseline
+            | Call::DescribePatchProperties
             | Call::ListTagsForResource
             | Call::CreatePatchBaseline
             | Call::AddTagsToResource

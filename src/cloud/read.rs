@@ -1,6 +1,6 @@
 //! Looking.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cloud::CloudError,
@@ -9,8 +9,8 @@ use crate::{
         OuId, Region, StackName, StackSetName,
     },
     state::{
-        AccountState, BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, RegionStatus,
-        StackSeen, Switch,
+        AccountState, BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty,
+        RegionStatus, StackSeen, Switch,
     },
 };
 
@@ -174,7 +174,7 @@ pub trait CloudRead {
         &self,
         call_as: CallAs,
         name: &StackSetName,
-    ) -> Result<BTreeMap<OuId, std::collections::BTreeSet<Region>>, CloudError>;
+    ) -> Result<BTreeMap<OuId, BTreeSet<Region>>, CloudError>;
 
     /// The operations of a stack set that run or wait, the oldest first. The listing is eventually
     /// consistent, so each that seems to run is asked for by itself.
@@ -214,6 +214,13 @@ pub trait CloudRead {
     /// How many baselines of its own the account has in the home Region, and those whose names begin so,
     /// with their tags.
     async fn own_baselines_named(&self, prefix: &str) -> Result<OwnBaselines, CloudError>;
+
+    /// The values of a property that patches for an operating system have.
+    async fn patch_properties(
+        &self,
+        system: OperatingSystem,
+        property: PatchProperty,
+    ) -> Result<BTreeSet<String>, CloudError>;
 
     /// What a baseline in the home Region says.
     async fn baseline(&self, id: &BaselineId) -> Result<Option<BaselineSeen>, CloudError>;

@@ -9,12 +9,14 @@ mod observe;
 mod organization;
 mod snapshot;
 mod standing;
+mod values;
 
 pub use found::{Found, find};
 pub use observe::{observe, sought};
 pub use organization::organization;
 pub use snapshot::snapshot;
 pub use standing::{Standing, standing};
+pub use values::{KnownValues, known_values};
 
 use crate::{cloud::CloudError, state::NotATree};
 

@@ -206,7 +206,7 @@ mod tests {
             configuration: "[main]".to_owned(),
         });
         for other in others {
-            assert_eq!(of_baselines(&[empty.clone()], &[other]).len(), 1);
+            assert_eq!(of_baselines(std::slice::from_ref(&empty), &[other]).len(), 1);
         }
     }
 }

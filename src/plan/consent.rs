@@ -150,7 +150,8 @@ impl Plan {
             + self.coverage.count(Change::Add)
             + self.coverage.count(Change::Change);
         // Who takes all of it away by name has said enough.
-        let is_destroy = self.rings.iter().all(|ring| ring.fate == Fate::Removed);
+        let is_destroy =
+            self.narrowed.is_none() && self.rings.iter().all(|ring| ring.fate == Fate::Removed);
         match self.guards.max_changed_accounts {
             Some(allowed) if touched > allowed && !is_destroy => {
                 Err(Refusal::Changes { accounts: touched, allowed })

@@ -17,6 +17,7 @@ mod coverage;
 mod difference;
 mod home;
 mod loss;
+mod narrow;
 mod own_stacks;
 mod planner;
 mod removal;
@@ -34,9 +35,10 @@ pub use coverage::{AccountChange, Change, Coverage};
 pub use difference::Difference;
 pub use home::{Home, home_stack};
 pub use loss::Loss;
+pub use narrow::{Filters, Narrowed, Selection, Unselected, narrow};
 pub use planner::plan;
 pub use retry_failed::retry_failed;
-pub use status::{Counts, Failing, HomeStatus, RingStatus, status};
+pub use status::{Counts, Failing, HomeStatus, RingStatus, status, status_within};
 pub use step::*;
 
 // What a plan's steps carry, so that who carries them out need not know where it comes from.

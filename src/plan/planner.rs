@@ -87,6 +87,7 @@ pub(super) fn assemble(
         guards: desired.guards,
         names: desired.names.clone(),
         digest,
+        narrowed: None,
     }
 }
 
@@ -113,7 +114,7 @@ fn last_steps(steps: &[Step]) -> BTreeSet<StepId> {
     steps.iter().map(|step| &step.id).filter(|id| !waited_for.contains(id)).cloned().collect()
 }
 
-fn digest(steps: &[Step], blocked: &[Blocked]) -> Digest {
+pub(super) fn digest(steps: &[Step], blocked: &[Blocked]) -> Digest {
     // Serialization of these types cannot fail: they hold texts, numbers, lists and maps with text keys.
     Digest::of(serde_json::to_vec(&(steps, blocked)).unwrap_or_default())
 }

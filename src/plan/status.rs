@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     ids::{AccountId, Region, RingName, StackSetName},
+    plan::Selection,
     state::{Desired, InstanceStatus, Observed, Ownership, Seen, StackStatus},
 };
 
@@ -72,24 +73,40 @@ pub struct Failing {
 
 /// Judges what was observed, ring by ring.
 pub fn status(desired: &Desired, observed: &Observed) -> Vec<RingStatus> {
-    desired.rings.iter().map(|ring| of_ring(desired, ring, observed)).collect()
+    status_within(desired, observed, &Selection::default())
 }
 
-fn of_ring(desired: &Desired, ring: &crate::state::Ring, observed: &Observed) -> RingStatus {
+/// The same for what is selected.
+pub fn status_within(
+    desired: &Desired,
+    observed: &Observed,
+    selection: &Selection,
+) -> Vec<RingStatus> {
+    let rings = desired.rings.iter().filter(|ring| selection.covers_ring(&ring.name));
+    rings.map(|ring| of_ring(desired, ring, observed, selection)).collect()
+}
+
+fn of_ring(
+    desired: &Desired,
+    ring: &crate::state::Ring,
+    observed: &Observed,
+    selection: &Selection,
+) -> RingStatus {
+    let skipped = desired.skipped.iter();
     let mut status = RingStatus {
         ring: ring.name.clone(),
         regions: BTreeMap::new(),
         failing: Vec::new(),
-        skipped: desired.skipped.len(),
+        skipped: skipped.filter(|skipped| selection.covers_account(&skipped.account)).count(),
         unknown: Vec::new(),
         running: Vec::new(),
         home: home(desired, ring, observed),
     };
     for name in [&ring.names.whole, &ring.names.pinned] {
-        of_set(&mut status, desired, ring, name, observed);
+        of_set(&mut status, desired, ring, name, observed, selection);
     }
     let own = ring.deployment().into_iter().flat_map(|deployment| deployment.own_stacks.keys());
-    for region in own {
+    for region in own.filter(|region| selection.covers(&desired.owner.account, region)) {
         let Some(name) = ring.names.own_stacks.get(region) else { continue };
         let account = &desired.owner.account;
         let counts = status.regions.entry(region.clone()).or_default();
@@ -125,6 +142,7 @@ fn of_set(
     ring: &crate::state::Ring,
     name: &StackSetName,
     observed: &Observed,
+    selection: &Selection,
 ) {
     let wanted: BTreeSet<(&AccountId, &Region)> = ring
         .deployment()
@@ -136,6 +154,7 @@ fn of_set(
                 .flat_map(|target| &target.accounts)
                 .flat_map(|account| set.regions.iter().map(move |region| (account, region)))
         })
+        .filter(|(account, region)| selection.covers(account, region))
         .collect();
     let set = match observed.stack_set(name) {
         Seen::Unknown(because) => {
@@ -161,7 +180,9 @@ fn of_set(
             .iter()
             .map(|operation| format!("{name}: {} {}", operation.action, operation.id)),
     );
-    for ((account, region), instance) in &set.instances {
+    let selected = set.instances.iter();
+    let selected = selected.filter(|((account, region), _)| selection.covers(account, region));
+    for ((account, region), instance) in selected {
         let counts = status.regions.entry(region.clone()).or_default();
         let failed = instance.status == InstanceStatus::Inoperable
             || (instance.status == InstanceStatus::Outdated && instance.reason.is_some());

@@ -13,7 +13,7 @@ use crate::{
         AccountId, BaselineId, BaselineName, BucketName, Digest, OperationId, OuId, PolicyName,
         Region, RingName, StackName, StackSetName,
     },
-    plan::{Coverage, Difference, Loss},
+    plan::{Coverage, Difference, Loss, Narrowed},
     state::{
         Baseline, BaselineSpec, Guards, Names, Owner, Preferences, Reach, Retain, ScheduleLine,
         Skipped, StackSetSpec, StackSpec, Template,
@@ -49,6 +49,8 @@ pub struct Plan {
     pub names: Names,
     /// The digest of the steps and of what is blocked.
     pub digest: Digest,
+    /// What it was narrowed to; none where it is the whole plan.
+    pub narrowed: Option<Narrowed>,
 }
 
 /// What a plan is for.

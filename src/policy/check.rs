@@ -9,17 +9,19 @@ use crate::{
 };
 
 use super::{
-    baselines, calendars,
-    error::{Problem, Problems},
+    approve, baselines, calendars,
+    error::{self, Problem, Problems},
+    exceptions,
     fields::{self, Fields},
     file::{self, Node, Value},
     overrides, patching,
     rings::{self, Defaults},
-    schedule, targets,
-    values::{At, Iam, Logs, ManagementAccount, NewAccounts, Policy},
+    schedule,
+    targets::{self, TargetsRead},
+    values::{At, Iam, Logs, ManagementAccount, NewAccounts, Policy, RingWish, Schedule},
 };
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 21] = [
     "version",
     "name",
     "owner",
@@ -31,6 +33,8 @@ const KEYS: [&str; 19] = [
     "patching",
     "baselines",
     "rings",
+    "approve",
+    "exceptions",
     "rollout",
     "iam",
     "overrides",
@@ -41,12 +45,10 @@ const KEYS: [&str; 19] = [
     "tags",
 ];
 
-const LATER: [&str; 2] = ["approve", "exceptions"];
-
 const SWITCH: [(&str, Switch); 2] = [("true", Switch::On), ("false", Switch::Off)];
 
 /// Tags that orgpatch sets itself are three, and AWS takes fifty.
-const MOST_TAGS: usize = 45;
+pub(super) const MOST_TAGS: usize = 45;
 
 /// Reads a policy. `file` is its name, for messages.
 ///
@@ -57,13 +59,15 @@ pub fn parse(file: &str, text: &str) -> Result<Policy, Problems> {
     let mut problems = Vec::new();
     let policy = file::read(text).map_err(|problem| Problems::new(file, text, vec![problem]))?;
     match read(file, text, &policy, &mut problems) {
-        Some(policy) if problems.is_empty() => Ok(policy),
+        Some(policy) if error::errors(&problems) == 0 => {
+            Ok(Policy { warnings: error::in_order(problems), ..policy })
+        }
         _ => Err(Problems::new(file, text, problems)),
     }
 }
 
 fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Policy> {
-    let fields = fields::map(node, "", &KEYS, &LATER, problems)?;
+    let fields = fields::map(node, "", &KEYS, &[], problems)?;
     version(&fields, problems);
     let name = fields
         .need("name", "name: linux-weekly", problems)
@@ -83,16 +87,6 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
     let targets = fields
         .need("targets", "targets: { ous: [/Workloads], regions: [eu-west-1] }", problems)
         .and_then(|node| targets::read(node, &fields, problems));
-    let schedule = fields
-        .need("schedule", "schedule: { scan: daily 01:00 }", problems)
-        .and_then(|node| schedule::read(node, "schedule", None, problems));
-    let patching =
-        fields.or_default("patching", patching::default(), problems, |node, problems| {
-            patching::read(node, "patching", &patching::default(), problems)
-        });
-    let baselines = fields
-        .get("baselines", problems)
-        .map_or_else(BTreeMap::new, |node| baselines::read(node, "baselines", problems));
     let rollout = fields.or_default("rollout", default_rollout(), problems, rollout);
     let iam = fields.or_default("iam", default_iam(), problems, iam);
     let overrides = match fields.get("overrides", problems) {
@@ -116,19 +110,14 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         fields.or_default("checks", ConflictCheck::Error, problems, conflict_check);
     let tags = fields.or_default("tags", BTreeMap::new(), problems, tags);
 
-    let defaults = Defaults {
-        regions: targets.as_ref().map(|read| read.regions.clone()).unwrap_or_default(),
-        nodes: targets.as_ref().map_or(Nodes::All, |read| read.nodes.clone()),
-        // Rings are read even where the policy's own schedule is wrong, so that all is found at once.
-        schedule: schedule.clone().unwrap_or_else(schedule::placeholder),
-        patching: patching.clone().unwrap_or_else(patching::default),
-        baselines,
-        approve: None,
-    };
-    let targeted =
-        targets.as_ref().and_then(|read| Some((read.targets.ous.as_deref()?, &read.place)));
-    let rings = rings::read(&fields, targeted, &defaults, problems);
-
+    let (schedule, rings) = rings_read(&fields, targets.as_ref(), problems);
+    let exceptions = fields
+        .get("exceptions", problems)
+        .map_or_else(Vec::new, |node| exceptions::read(node, problems));
+    if let Some(rings) = &rings {
+        exceptions::fit(&exceptions, rings, problems);
+        approve::fit(rings, problems);
+    }
     let (home_region, read) = (home_region?, targets?);
     for regions in std::iter::once(&read.regions).chain(rings.iter().flatten().map(|r| &r.regions))
     {
@@ -152,7 +141,7 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         new_accounts: new_accounts?,
         targets: read.targets,
         rings: rings?,
-        exceptions: Vec::new(),
+        exceptions,
         rollout: rollout?,
         iam: iam?,
         overrides: overrides?,
@@ -163,6 +152,38 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         tags: tags?,
         warnings: Vec::new(),
     })
+}
+
+/// The policy's own schedule, and its rings with all that they take over.
+fn rings_read(
+    fields: &Fields<'_>,
+    targets: Option<&TargetsRead>,
+    problems: &mut Vec<Problem>,
+) -> (Option<Schedule>, Option<Vec<RingWish>>) {
+    let schedule = fields
+        .need("schedule", "schedule: { scan: daily 01:00 }", problems)
+        .and_then(|node| schedule::read(node, "schedule", None, problems));
+    let patching =
+        fields.or_default("patching", patching::default(), problems, |node, problems| {
+            patching::read(node, "patching", &patching::default(), problems)
+        });
+    let baselines = fields
+        .get("baselines", problems)
+        .map_or_else(BTreeMap::new, |node| baselines::read(node, "baselines", problems));
+    let defaults = Defaults {
+        regions: targets.map(|read| read.regions.clone()).unwrap_or_default(),
+        nodes: targets.map_or(Nodes::All, |read| read.nodes.clone()),
+        // Rings are read even where the policy's own schedule is wrong, so that all is found at once.
+        schedule: schedule.clone().unwrap_or_else(schedule::placeholder),
+        patching: patching.clone().unwrap_or_else(patching::default),
+        baselines,
+        approve: fields
+            .get("approve", problems)
+            .and_then(|node| approve::read(node, "approve", problems)),
+    };
+    let targeted = targets.and_then(|read| Some((read.targets.ous.as_deref()?, &read.place)));
+    let rings = rings::read(fields, targeted, &defaults, problems);
+    (schedule, rings)
 }
 
 fn choose_account(node: &Node, problems: &mut Vec<Problem>) -> Option<ManagementAccount> {

@@ -5,6 +5,8 @@
 
 use std::str::FromStr;
 
+use jiff::civil::Date;
+
 use crate::ids::InvalidName;
 
 use super::{
@@ -58,6 +60,19 @@ pub(super) fn map<'a>(
         });
     }
     Some(Fields { entries, place: &node.place, path: path.to_owned(), meant })
+}
+
+/// Reads a map whose keys the caller looks at itself.
+pub(super) fn any_map<'a>(
+    node: &'a Node,
+    path: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Fields<'a>> {
+    let Value::Map(entries) = &node.value else {
+        problems.push(wrong_kind(node, path, "a map of keys"));
+        return None;
+    };
+    Some(Fields { entries, place: &node.place, path: path.to_owned(), meant: Vec::new() })
 }
 
 /// The problem of something that the language has and this version does not, with what to write instead.
@@ -122,6 +137,11 @@ impl<'a> Fields<'a> {
             || self.entries.iter().any(|(name, _)| keys.contains(&name.name.as_str()))
     }
 
+    /// All keys with their values.
+    pub(super) fn entries(&self) -> &'a [(Key, Node)] {
+        self.entries
+    }
+
     /// The full name of a key.
     pub(super) fn full(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
@@ -159,6 +179,41 @@ pub(super) fn text(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Opti
         }
     };
     Some(At { value, place: node.place.clone() })
+}
+
+/// A list of texts, or a single one. Each is there once.
+pub(super) fn texts(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<At<String>> {
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut texts: Vec<At<String>> = Vec::new();
+    for item in items {
+        let Some(text) = text(item, path, problems) else { continue };
+        if texts.iter().any(|other| other.value == text.value) {
+            problems.push(Problem::at(
+                &text.place,
+                format!("`{}` is named twice in `{path}`", text.value),
+            ));
+        } else {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+/// A day, in the one form that there is: `2027-01-31`.
+pub(super) fn date(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<At<Date>> {
+    let At { value: text, place } = text(node, path, problems)?;
+    let date = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
+    let Some(value) = date else {
+        problems.push(
+            Problem::at(&place, format!("`{path}`: `{text}` is not a date"))
+                .help("Write year, month and day: `2027-01-31`."),
+        );
+        return None;
+    };
+    Some(At { value, place })
 }
 
 /// A name of AWS's or ours.

@@ -83,22 +83,21 @@ fn not_yaml(error: &serde_saphyr::Error, text: &str) -> Problem {
     let said = plain(&error.to_string());
     if let Some(key) = said.strip_prefix("duplicate mapping key: ") {
         let key = key.split(", set ").next().unwrap_or(key);
-        return Problem {
-            place,
-            message: format!("the key `{key}` stands here twice"),
-            help: None,
-        }
-        .help("Take one of the two out.");
+        return Problem::new(place, format!("the key `{key}` stands here twice"))
+            .help("Take one of the two out.");
     }
     if said.starts_with("multiple YAML documents") {
-        let message = "the file has more than one document (`---`)".to_owned();
-        return Problem { place, message, help: None }
+        return Problem::new(place, "the file has more than one document (`---`)")
             .help("One file is one policy: write two files.");
     }
     let help = place.as_ref().and_then(|place| special_character(place, text)).map(|character| {
         format!("In YAML a `{character}` at the beginning means something else: put the value in quotes.")
     });
-    Problem { place, message: format!("this is not YAML: {said}"), help }
+    let problem = Problem::new(place, format!("this is not YAML: {said}"));
+    match help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
 }
 
 /// The first line of the library's message, without the place, which is shown with the line.

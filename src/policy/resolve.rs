@@ -38,10 +38,15 @@ pub fn resolve(
     let mut warnings = Vec::new();
     let tree = Paths::of(organization);
 
+    let days = policy.on(today)?;
+    warnings.extend(days.iter().map(|warning| {
+        let line = warning.place.as_ref().map_or(0, |place| place.line);
+        format!("{} ({}:{line})", warning.message, policy.file())
+    }));
     enabled(policy, regions, &mut problems);
     let targets = targets(policy, &tree, &mut problems);
     let scope = scope(policy, &tree, &targets, organization, &mut problems);
-    let excluded = excluded(policy, &tree, organization, today, &mut problems, &mut warnings);
+    let excluded = excluded(policy, &tree, organization, today, &mut problems);
     if !problems.is_empty() {
         return Err(policy.problems(problems));
     }
@@ -231,7 +236,6 @@ fn excluded(
     organization: &Organization,
     today: Date,
     problems: &mut Vec<Problem>,
-    warnings: &mut Vec<String>,
 ) -> Excluded {
     let mut excluded = Excluded::default();
     match &policy.targets.excluded_ous {
@@ -266,14 +270,7 @@ fn excluded(
             continue;
         }
         match account.until {
-            Some(until) if until < today => warnings.push(format!(
-                "the exclusion of account {id} ended on {until}, so it is covered again{}",
-                if account.reason.is_empty() {
-                    String::new()
-                } else {
-                    format!(" ({})", account.reason)
-                }
-            )),
+            Some(until) if until < today => {}
             until => {
                 excluded.accounts.insert(
                     id.clone(),

@@ -8,8 +8,8 @@ use crate::{
 };
 
 use super::{
-    baselines, calendars,
-    error::{Place, Problem},
+    approve, baselines, calendars,
+    error::{self, Place, Problem},
     fields::{self, Fields},
     file::{Node, Value},
     patching,
@@ -18,9 +18,8 @@ use super::{
     values::{At, OuRef, Patching, RingWish, Schedule},
 };
 
-const KEYS: [&str; 7] = ["name", "ous", "schedule", "patching", "nodes", "baselines", "regions"];
-
-const LATER: [&str; 1] = ["approve"];
+const KEYS: [&str; 8] =
+    ["name", "ous", "approve", "schedule", "patching", "nodes", "baselines", "regions"];
 
 /// What a ring takes over where it says nothing itself.
 pub(super) struct Defaults {
@@ -51,7 +50,7 @@ pub(super) fn read(
                 .help("Name a ring at least, or leave the key out: then there is one ring, which covers `targets.ous`."),
         );
     }
-    let before = problems.len();
+    let before = error::errors(problems);
     let mut rings: Vec<RingWish> = Vec::new();
     for item in items {
         let Some(ring) = ring(item, defaults, problems) else { continue };
@@ -65,7 +64,7 @@ pub(super) fn read(
     }
     one_name_each(&rings, problems);
     one_ring_each(&rings, problems);
-    (problems.len() == before && !rings.is_empty()).then_some(rings)
+    (error::errors(problems) == before && !rings.is_empty()).then_some(rings)
 }
 
 impl Defaults {
@@ -85,7 +84,7 @@ impl Defaults {
 }
 
 fn ring(node: &Node, defaults: &Defaults, problems: &mut Vec<Problem>) -> Option<RingWish> {
-    let fields = fields::map(node, "rings", &KEYS, &LATER, problems)?;
+    let fields = fields::map(node, "rings", &KEYS, &[], problems)?;
     let name: Option<At<RingName>> = fields
         .need("name", "name: staging", problems)
         .and_then(|node| fields::name(node, "rings.name", problems));
@@ -118,6 +117,10 @@ fn ring(node: &Node, defaults: &Defaults, problems: &mut Vec<Problem>) -> Option
     if let Some(node) = fields.get("baselines", problems) {
         baselines.extend(baselines::read(node, &format!("{path}.baselines"), problems));
     }
+    let approve = match fields.get("approve", problems) {
+        None => defaults.approve.clone(),
+        Some(node) => approve::read(node, &format!("{path}.approve"), problems),
+    };
     let At { value: name, place } = name?;
     let schedule = schedule?;
     if schedule.calendars != defaults.schedule.calendars {
@@ -132,7 +135,7 @@ fn ring(node: &Node, defaults: &Defaults, problems: &mut Vec<Problem>) -> Option
         schedule,
         patching: patching?,
         baselines,
-        approve: defaults.approve.clone(),
+        approve,
     })
 }
 

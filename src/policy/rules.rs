@@ -97,6 +97,20 @@ pub enum ComplianceLevel {
     Unspecified,
 }
 
+impl ComplianceLevel {
+    /// As the API spells it.
+    pub fn aws_name(self) -> &'static str {
+        match self {
+            Self::Critical => "CRITICAL",
+            Self::High => "HIGH",
+            Self::Medium => "MEDIUM",
+            Self::Low => "LOW",
+            Self::Informational => "INFORMATIONAL",
+            Self::Unspecified => "UNSPECIFIED",
+        }
+    }
+}
+
 /// What becomes of rejected patches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectedAction {
@@ -104,6 +118,16 @@ pub enum RejectedAction {
     AllowAsDependency,
     /// Neither they nor what needs them is installed.
     Block,
+}
+
+impl RejectedAction {
+    /// As the API spells it.
+    pub fn aws_name(self) -> &'static str {
+        match self {
+            Self::AllowAsDependency => "ALLOW_AS_DEPENDENCY",
+            Self::Block => "BLOCK",
+        }
+    }
 }
 
 /// A patch that is rejected until a day.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
+
 use crate::{ids::Region, templates::Nodes};
 
 use super::{
@@ -13,8 +15,8 @@ use super::{
 };
 
 /// State Manager takes at most five targets, with at most fifty values each (API reference of `Target`).
-const MOST_TAGS: usize = 5;
-const MOST_VALUES: usize = 50;
+pub(super) const MOST_TAGS: usize = 5;
+pub(super) const MOST_VALUES: usize = 50;
 
 /// What the key says: who is meant, and what the rings take over.
 pub(super) struct TargetsRead {
@@ -183,23 +185,10 @@ fn excluded_account(node: &Node, problems: &mut Vec<Problem>) -> Option<Excluded
     Some(ExcludedAccount { id: id?, reason, until })
 }
 
-fn until(
-    fields: &Fields<'_>,
-    problems: &mut Vec<Problem>,
-) -> Result<Option<jiff::civil::Date>, ()> {
+fn until(fields: &Fields<'_>, problems: &mut Vec<Problem>) -> Result<Option<Date>, ()> {
     let Some(node) = fields.get("until", problems) else { return Ok(None) };
-    let Some(text) = fields::text(node, "targets.exclude.accounts.until", problems) else {
-        return Err(());
-    };
-    text.value.parse().map(Some).map_err(|_| {
-        problems.push(
-            Problem::at(
-                &text.place,
-                format!("`targets.exclude.accounts.until`: `{}` is not a date", text.value),
-            )
-            .help("Write year, month and day: `2027-01-31`."),
-        );
-    })
+    let day = fields::date(node, "targets.exclude.accounts.until", problems);
+    day.map(|day| Some(day.value)).ok_or(())
 }
 
 pub(super) fn nodes(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Nodes> {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    error::{Place, Problem, Problems},
+    error::{Place, Problem, Problems, Warned},
     rules::{Approve, BaselineWish, Exception},
 };
 
@@ -100,6 +100,11 @@ impl Policy {
     /// What identifies the text that it was read from.
     pub fn digest(&self) -> Digest {
         Digest::of(self.text.as_bytes())
+    }
+
+    /// Warnings of the policy, ready to be shown.
+    pub fn warned<'a>(&'a self, warnings: &'a [Problem]) -> Warned<'a> {
+        Warned::new(&self.file, &self.text, warnings)
     }
 
     /// Says what is wrong with the policy in an organization.

@@ -4,18 +4,23 @@
 //! [`cli`](crate::cli) strips where nobody would see them. JSON output has a `format_version`.
 
 mod history;
+mod markdown;
+mod ou_rows;
 mod outcome;
 mod plan_json;
+mod plan_markdown;
 mod plan_text;
 mod progress;
 mod rehearsal;
 mod status;
+mod step_marks;
 mod step_words;
 mod style;
 
 pub use history::{history_json, history_text, lock_news};
 pub use outcome::outcome_text;
 pub use plan_json::plan_json;
+pub use plan_markdown::plan_markdown;
 pub use plan_text::{Detail, plan_text};
 pub use progress::{Progress, event_json, said_json};
 pub use rehearsal::{fault_words, rehearsal_json, rehearsal_text};

@@ -82,6 +82,9 @@ pub fn outcome_text(plan: &Plan, outcome: &Outcome) -> String {
         )
     };
     let _ = writeln!(text, "{}", heading(&last));
+    if plan.narrowed.is_some() {
+        text.push_str("The rest was left as it is; `orgpatch plan` shows it.\n");
+    }
     text
 }
 

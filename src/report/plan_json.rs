@@ -23,6 +23,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         guards,
         names,
         digest,
+        narrowed,
     } = plan;
     let path = |account| names.parents.get(account).and_then(|unit| names.units.get(unit));
     json!({
@@ -31,6 +32,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         "policy": policy,
         "owner": owner,
         "digest": digest,
+        "narrowed": narrowed,
         "summary": {
             "add": coverage.count(Change::Add),
             "change": coverage.count(Change::Change),

@@ -15,6 +15,9 @@ use crate::{
 /// Words how each ring stands: accounts × Regions, and every failure with AWS's reason.
 pub fn status_text(plan: &Plan, rings: &[RingStatus]) -> String {
     let mut text = String::new();
+    if let Some(narrowed) = &plan.narrowed {
+        let _ = writeln!(text, "Only {narrowed}");
+    }
     for status in rings {
         let RingStatus { ring, regions, failing, skipped, unknown, running, home } = status;
         let _ = writeln!(text, "{}", heading(&format!("Policy {}, ring {ring}", plan.policy)));
@@ -57,8 +60,16 @@ pub fn status_text(plan: &Plan, rings: &[RingStatus]) -> String {
             let _ = writeln!(text, "  {} {account} {region}: {reason}", bad("failed"));
         }
     }
-    let outdated = if plan.is_empty() {
-        good("The organization matches the policy.")
+    let outdated = if matches(plan) {
+        good(match &plan.narrowed {
+            None => "The organization matches the policy.",
+            Some(_) => "What was selected matches the policy.",
+        })
+    } else if plan.narrowed.is_some() {
+        format!(
+            "{} `orgpatch plan` with the same options shows what.",
+            caution("What was selected does not match the policy.")
+        )
     } else {
         format!(
             "{} `orgpatch plan` shows what.",
@@ -74,7 +85,13 @@ pub fn status_json(plan: &Plan, rings: &[RingStatus]) -> Value {
     json!({
         "format_version": super::FORMAT_VERSION,
         "policy": plan.policy,
-        "matches": plan.is_empty(),
+        "matches": matches(plan),
+        "narrowed": plan.narrowed,
         "rings": rings,
     })
+}
+
+/// Whether nothing is to be done, be it that it can't be done alone.
+fn matches(plan: &Plan) -> bool {
+    plan.is_empty() && plan.narrowed.as_ref().is_none_or(|narrowed| narrowed.held_back == 0)
 }

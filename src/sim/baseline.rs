@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cloud::{Call, CloudError, CloudErrorKind},
-    ids::{BaselineId, Digest},
+    ids::{BaselineId, Digest, OperatingSystem},
     sim::{
         failure::{failed, not_found},
         world::World,
     },
-    state::{BaselineMade, BaselineSeen, BaselineSpec, OwnBaselines},
+    state::{BaselineMade, BaselineSeen, BaselineSpec, OwnBaselines, PatchProperty},
 };
 
 /// Baselines of its own that an account may have in a Region (Systems Manager quotas).
@@ -53,6 +53,24 @@ impl World {
     /// AWS's baselines and the account's own.
     pub(super) fn all_baselines(&self) -> impl Iterator<Item = &BaselineSeen> {
         self.aws_baselines.values().chain(self.own_baselines.iter().map(|own| &own.seen))
+    }
+
+    /// The values of a property, as far as AWS's own baselines speak of them.
+    pub(super) fn patch_properties(
+        &self,
+        system: OperatingSystem,
+        property: PatchProperty,
+    ) -> BTreeSet<String> {
+        let rules = self
+            .aws_baselines
+            .get(&system)
+            .into_iter()
+            .flat_map(|seen| &seen.content.approval_rules.patch_rules);
+        rules
+            .flat_map(|rule| &rule.patch_filter_group.patch_filters)
+            .filter(|filter| filter.key == property.aws_name())
+            .flat_map(|filter| filter.values.iter().cloned())
+            .collect()
     }
 
     pub(super) fn own_baselines_named(&self, prefix: &str) -> OwnBaselines {

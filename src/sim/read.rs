@@ -18,8 +18,8 @@ use crate::{
         world::World,
     },
     state::{
-        Account, BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, RegionStatus, StackSeen,
-        Unit,
+        Account, BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty,
+        RegionStatus, StackSeen, Unit,
     },
 };
 
@@ -314,6 +314,17 @@ impl CloudRead for SimulatedAws {
         self.look(Call::DescribePatchBaselines, |world| {
             let named = world.all_baselines().filter(|seen| seen.name == name.as_str());
             Ok(named.map(|seen| seen.id.clone()).collect())
+        })
+        .await
+    }
+
+    async fn patch_properties(
+        &self,
+        system: OperatingSystem,
+        property: PatchProperty,
+    ) -> Result<BTreeSet<String>, CloudError> {
+        self.look(Call::DescribePatchProperties, |world| {
+            Ok(world.patch_properties(system, property))
         })
         .await
     }

@@ -69,12 +69,6 @@ impl Baseline {
         baseline
     }
 
-    /// The same with other approvals and more rejected patches.
-    #[must_use]
-    pub fn with(&self, _approval: &Approval, _rejected: &[String]) -> Self {
-        self.clone()
-    }
-
     /// Whether the other one says the same.
     pub fn says_the_same(&self, other: &Self) -> bool {
         self.normalized() == other.normalized()
@@ -92,6 +86,52 @@ impl Baseline {
             rejected_patches: Vec::new(),
             rejected_patches_action: allow_as_dependency(),
             sources: Vec::new(),
+        }
+    }
+
+    /// The same with other approvals, and with more rejected patches.
+    ///
+    /// Where an operating system is not told when patches were released, its rules get neither days
+    /// nor a date, whatever they had: AWS takes none in a baseline that is made.
+    #[must_use]
+    pub fn with(&self, approval: &Approval, rejected: &[String]) -> Self {
+        let mut baseline = self.clone();
+        let rules = &mut baseline.approval_rules.patch_rules;
+        match approval {
+            Approval::AsItIs => {}
+            Approval::AfterDays(days) => {
+                for rule in rules.iter_mut() {
+                    rule.approve_after_days = Some(i32::from(*days));
+                    rule.approve_until_date = None;
+                }
+            }
+            Approval::UntilDate(day) => {
+                for rule in rules.iter_mut() {
+                    rule.approve_after_days = None;
+                    rule.approve_until_date = Some(day.to_string());
+                }
+            }
+            Approval::Only(names) => {
+                rules.clear();
+                add(&mut baseline.approved_patches, names);
+            }
+        }
+        if !self.operating_system.tells_release_dates() {
+            for rule in &mut baseline.approval_rules.patch_rules {
+                rule.approve_after_days = None;
+                rule.approve_until_date = None;
+            }
+        }
+        add(&mut baseline.rejected_patches, rejected);
+        baseline
+    }
+}
+
+/// Adds the names that are not there yet.
+fn add(names: &mut Vec<String>, more: &[String]) {
+    for name in more {
+        if !names.contains(name) {
+            names.push(name.clone());
         }
     }
 }
@@ -279,4 +319,115 @@ pub struct BaselineSeen {
     pub name: String,
     /// What it says.
     pub content: Baseline,
+}
+
+/// A property of patches for which AWS tells the values that there are (`DescribePatchProperties`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PatchProperty {
+    /// `PRODUCT`
+    Product,
+    /// `PRODUCT_FAMILY`
+    ProductFamily,
+    /// `CLASSIFICATION`
+    Classification,
+    /// `MSRC_SEVERITY`
+    MsrcSeverity,
+    /// `PRIORITY`
+    Priority,
+    /// `SEVERITY`
+    Severity,
+}
+
+impl PatchProperty {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Product,
+        Self::ProductFamily,
+        Self::Classification,
+        Self::MsrcSeverity,
+        Self::Priority,
+        Self::Severity,
+    ];
+
+    /// As the API spells it, and as the key of a filter.
+    pub fn aws_name(self) -> &'static str {
+        match self {
+            Self::Product => "PRODUCT",
+            Self::ProductFamily => "PRODUCT_FAMILY",
+            Self::Classification => "CLASSIFICATION",
+            Self::MsrcSeverity => "MSRC_SEVERITY",
+            Self::Priority => "PRIORITY",
+            Self::Severity => "SEVERITY",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A baseline like AWS's defaults: one rule that approves after seven days.
+    fn baseline(operating_system: OperatingSystem) -> Baseline {
+        let filter = PatchFilter { key: "PRODUCT".to_owned(), values: vec!["*".to_owned()] };
+        let rule = PatchRule {
+            patch_filter_group: PatchFilterGroup { patch_filters: vec![filter] },
+            compliance_level: Some(unspecified()),
+            approve_after_days: Some(7),
+            approve_until_date: None,
+            enable_non_security: Some(false),
+        };
+        Baseline {
+            approval_rules: ApprovalRules { patch_rules: vec![rule] },
+            rejected_patches: vec!["telnet-*".to_owned()],
+            ..Baseline::empty(operating_system)
+        }
+    }
+
+    fn timing(baseline: &Baseline) -> Vec<(Option<i32>, Option<&str>)> {
+        let rules = &baseline.approval_rules.patch_rules;
+        rules
+            .iter()
+            .map(|rule| (rule.approve_after_days, rule.approve_until_date.as_deref()))
+            .collect()
+    }
+
+    #[test]
+    fn another_approval_takes_the_place_of_days_and_of_a_date() {
+        let linux = baseline(OperatingSystem::AmazonLinux2023);
+        let date = Approval::UntilDate(jiff::civil::date(2026, 11, 1));
+
+        let until = linux.with(&date, &[]);
+        assert_eq!(timing(&until), [(None, Some("2026-11-01"))]);
+        assert_eq!(timing(&until.with(&Approval::AfterDays(0), &[])), [(Some(0), None)]);
+        assert_eq!(linux.with(&Approval::AsItIs, &[]), linux);
+    }
+
+    #[test]
+    fn where_release_dates_are_unknown_there_are_neither_days_nor_a_date() {
+        for system in [OperatingSystem::Debian, OperatingSystem::Raspbian, OperatingSystem::Ubuntu]
+        {
+            for approval in [Approval::AsItIs, Approval::AfterDays(3)] {
+                assert_eq!(timing(&baseline(system).with(&approval, &[])), [(None, None)]);
+            }
+        }
+    }
+
+    #[test]
+    fn only_these_patches_means_no_rule_at_all() {
+        let only = Approval::Only(vec!["KB5034439".to_owned()]);
+
+        let windows = baseline(OperatingSystem::Windows).with(&only, &[]);
+
+        assert!(timing(&windows).is_empty());
+        assert_eq!(windows.approved_patches, ["KB5034439"]);
+    }
+
+    #[test]
+    fn rejected_patches_are_added_once_each() {
+        let more = ["kernel-*".to_owned(), "telnet-*".to_owned(), "kernel-*".to_owned()];
+
+        let linux = baseline(OperatingSystem::AmazonLinux2023).with(&Approval::AsItIs, &more);
+
+        assert_eq!(linux.rejected_patches, ["telnet-*", "kernel-*"]);
+    }
 }

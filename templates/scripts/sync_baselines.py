@@ -1,6 +1,7 @@
 """Writes the ring's patch baselines as the override file that the nodes read."""
 
 import json
+import re
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,6 +20,9 @@ EMPTY = {
     "RejectedPatchesAction": "ALLOW_AS_DEPENDENCY",
     "Sources": [],
 }
+# A baseline is named by its id, by its ARN (AWS's own ones), or by its name.
+ID = r"(arn:[a-z0-9-]+:ssm:[a-z0-9-]+:[0-9]{12}:patchbaseline/)?pb-[0-9a-fA-F]{17}"
+NAME = r"[a-zA-Z0-9_.-]{3,128}"
 RULE = ("PatchFilterGroup", "ComplianceLevel", "ApproveAfterDays", "ApproveUntilDate", "EnableNonSecurity")
 
 
@@ -32,21 +36,36 @@ def entry(baseline: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
+def ids_of(ssm: Any, baseline: str) -> list[str]:
+    """The ids that are meant: of a name, all that the account has of it."""
+    if re.fullmatch(ID, baseline):
+        return [baseline]
+    # The filter takes what begins with the name.
+    filters = [{"Key": "OWNER", "Values": ["Self"]}, {"Key": "NAME_PREFIX", "Values": [baseline]}]
+    pages = ssm.get_paginator("describe_patch_baselines").paginate(Filters=filters)
+    found = [each for page in pages for each in page["BaselineIdentities"]]
+    return sorted({each["BaselineId"] for each in found if each["BaselineName"] == baseline})
+
+
 def read_baselines(baselines: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
     """The entries by operating system, and what is wrong with those that are not there."""
     ssm = client("ssm")
     entries, problems = {}, []
     for system, baseline in sorted(baselines.items()):
         try:
-            found = ssm.get_patch_baseline(BaselineId=baseline)
+            ids = ids_of(ssm, baseline)
+            found = ssm.get_patch_baseline(BaselineId=ids[0]) if len(ids) == 1 else None
         except ClientError as error:
             if code(error) != "DoesNotExistException":
                 raise RuntimeError(
                     f"reading baseline {baseline} of {system} failed: {error}. Nothing was written."
                 ) from error
+            ids, found = [], None
+        if len(ids) > 1:
+            problems.append(f"{system}: {len(ids)} baselines have the name {baseline}: {', '.join(ids)}")
+        elif found is None:
             problems.append(f"{system}: baseline {baseline} no longer exists")
-            continue
-        if found["OperatingSystem"] == system:
+        elif found["OperatingSystem"] == system:
             entries[system] = entry(found)
         else:
             problems.append(f"{system}: baseline {baseline} is for {found['OperatingSystem']}")
@@ -118,10 +137,10 @@ def handler(events: dict[str, Any], context: Any) -> dict[str, Any]:
         raise ValueError(
             f"the document's input Baselines is no JSON: {error}. Nothing was written."
         ) from error
-    if not all(isinstance(each, str) and len(each) >= 20 for each in baselines.values()):
+    if not all(isinstance(each, str) and re.fullmatch(f"{ID}|{NAME}", each) for each in baselines.values()):
         raise ValueError(
-            f"the document's input Baselines has something else than ids or ARNs of baselines: {baselines}. "
-            "Nothing was written."
+            "the document's input Baselines has something else than ids, ARNs or names of baselines: "
+            f"{baselines}. Nothing was written."
         )
     if not baselines:
         raise ValueError(f"Baselines names none, so s3://{bucket}/{OBJECT} was left as it is.")

@@ -200,7 +200,7 @@ impl Wanted {
 }
 
 /// Whether an OU is another one, or below it.
-fn is_in(path: &str, ou: &str) -> bool {
+pub(crate) fn is_in(path: &str, ou: &str) -> bool {
     ou == "/" || path == ou || path.strip_prefix(ou).is_some_and(|rest| rest.starts_with('/'))
 }
 

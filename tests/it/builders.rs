@@ -421,7 +421,7 @@ pub(crate) fn plain(text: &str) -> String {
 pub(crate) fn assert_reads(name: &str, text: &str) {
     let filters = vec![
         (r"orgpatch-[0-9a-f]{32}", "[operation]"),
-        (r"(Digest|text) [0-9a-f]{12}", "$1 [digest]"),
+        (r"(Digest `?|text )[0-9a-f]{12}", "$1[digest]"),
         (r"templates/[0-9a-f]{12}", "templates/[digest]"),
         (r"access-log-111111111111-[0-9a-f]{4}", "access-log-111111111111-[four]"),
         // Pauses differ by the IDs of operations, and these by digests.

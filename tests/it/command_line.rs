@@ -95,6 +95,11 @@ fn wrong_usage_ends_with_252() {
         &["plan"],
         &["plan", UTC, "--frobnicate"],
         &["plan", UTC, "--output", "xml"],
+        &["plan", UTC, "--show", "some"],
+        &["plan", UTC, "--account", "12"],
+        &["status", UTC, "--output", "markdown"],
+        // It belongs to the command, since it selects there.
+        &["--region", "eu-west-1", "plan", UTC],
         &["apply", UTC, "--allow-removals", "some"],
         // A variable that nobody has set.
         &["apply", UTC, "--expect", ""],
@@ -265,14 +270,70 @@ fn a_plan_says_that_apply_will_refuse_it() {
 }
 
 #[test]
-fn details_name_what_the_folded_plan_counts() {
+fn all_that_is_shown_names_what_the_folded_plan_counts() {
     let (_folder, organization) = recorded();
     let plan = |more: &[&str]| {
         orgpatch(&[&["plan", "policies/scan-only.yaml", "--org", &organization], more].concat()).out
     };
 
-    assert!(plan(&["--details"]).lines().count() >= plan(&[]).lines().count());
-    assert!(!plan(&["--details"]).contains(" more"));
+    assert!(plan(&["--show", "all"]).lines().count() >= plan(&[]).lines().count());
+    assert!(!plan(&["--show", "all"]).contains(" more"));
+}
+
+#[test]
+fn a_plan_keeps_to_what_is_selected() {
+    let (_folder, organization) = recorded();
+    let plan = |more: &[&str]| -> Value {
+        let arguments = [&["plan", UTC, "--org", &organization, "-o", "json"], more].concat();
+        let said = orgpatch(&arguments);
+        assert_eq!(said.code, Some(0), "{more:?}: {}", said.err);
+        serde_json::from_str(&said.out).unwrap()
+    };
+    let ous = |plan: &Value| -> std::collections::BTreeSet<String> {
+        let accounts = plan["accounts"].as_array().unwrap();
+        accounts.iter().map(|account| account["ou"].as_str().unwrap().to_owned()).collect()
+    };
+
+    let whole = plan(&[]);
+    assert!(whole["narrowed"].is_null());
+    let data = plan(&["--ou", "/Workloads/Prod/Data,Web", "--ring", "main"]);
+    assert_eq!(
+        ous(&data),
+        ["/Workloads/Prod/Data".to_owned(), "/Workloads/Prod/Web".to_owned()].into()
+    );
+    assert_ne!(data["digest"], whole["digest"]);
+    let one = plan(&["--account", "401878017598", "--region", "ap-northeast-1"]);
+    assert_eq!(one["summary"]["add"], 1);
+    assert_eq!(one["narrowed"]["accounts"][0], "401878017598");
+}
+
+#[test]
+fn what_can_t_be_selected_ends_with_252_and_says_what_can() {
+    let (_folder, organization) = recorded();
+    for (arguments, expected) in [
+        (["--ring", "mian"], "Did you mean `main`?"),
+        (["--ou", "/Workloads/Prd"], "Did you mean `/Workloads/Prod`?"),
+        (["--ou", "Suspended"], "organizational units are called `Suspended`"),
+        (["--account", "999999999999"], "no account 999999999999"),
+        (["--region", "eu-west-1"], "Its Regions: ap-northeast-1."),
+    ] {
+        let said = orgpatch(&[&["plan", UTC, "--org", &organization], &arguments[..]].concat());
+
+        assert_eq!((said.code, said.out.as_str()), (Some(252), ""), "{arguments:?}");
+        assert!(said.err.contains(expected), "{arguments:?}: {}", said.err);
+        assert!(said.err.contains("help: "), "{arguments:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn a_plan_as_markdown_begins_with_what_it_comes_to() {
+    let (_folder, organization) = recorded();
+
+    let said = orgpatch(&["plan", UTC, "--org", &organization, "-o", "markdown"]);
+
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.starts_with("**utc: 31 accounts to add, "), "{}", said.out);
+    assert_reads("offline_plan.markdown", &said.out);
 }
 
 #[test]

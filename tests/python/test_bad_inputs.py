@@ -81,13 +81,23 @@ def test_what_is_no_json_is_named(script, name, value):
         load(script).handler(GOOD[script] | {name: value}, None)
 
 
+ARN = "arn:aws:ssm:eu-west-1:111122223333:patchbaseline/pb-0123456789abcdef0"
+
+
 @pytest.mark.parametrize(
-    "wrong", [1, None, True, [], {}, ["pb-0123456789abcdef0"], "", "pb-1", "pb-0123456789abcdef"]
+    "wrong",
+    [
+        *[1, None, True, [], {}, ["pb-0123456789abcdef0"]],
+        *["", "ab", "a" * 129, "my baseline", "a/b", "ä" * 20, "name\n", "*"],
+        *[f"{ARN}\n", ARN[:-1], ARN.replace("ssm", "sqs"), ARN.replace("1111", "xyz"), ARN.replace("/", ":")],
+    ],
 )
-def test_baselines_that_are_no_ids_are_refused(wrong):
+def test_baselines_that_have_no_id_arn_or_name_are_refused(wrong):
     """Also where the others are right: none is read then, so the file stays as it is."""
     baselines = json.dumps({"UBUNTU": "pb-0123456789abcdef0", "WINDOWS": wrong})
-    with pytest.raises(ValueError, match=rf"input Baselines has something else than ids or ARNs.*{NOTHING}"):
+    with pytest.raises(
+        ValueError, match=rf"input Baselines has something else than ids, ARNs or names[\s\S]*{NOTHING}"
+    ):
         load("sync_baselines").handler(GOOD["sync_baselines"] | {"Baselines": baselines}, None)
 
 

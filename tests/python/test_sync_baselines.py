@@ -1,4 +1,5 @@
 import json
+import zlib
 
 import boto3
 import pytest
@@ -52,14 +53,17 @@ def baseline(system, **more):
 
 
 def id_of(system):
-    """As long as the id of a baseline is."""
-    return f"pb-{system.lower():0>17}"
+    """In the form that the id of a baseline has."""
+    return f"pb-{zlib.crc32(system.encode()):017x}"
 
 
-def run(calls, answers):
-    """Runs it for baselines by operating system, each with what AWS answers."""
-    named = {system: id_of(system) for system in answers}
-    for_ids = {named[system]: answer for system, answer in answers.items()}
+UBUNTU = id_of("UBUNTU")
+
+
+def run(calls, answers, **named):
+    """Runs it for baselines by operating system, each with what AWS answers. Some may be given otherwise."""
+    named = {system: id_of(system) for system in answers} | named
+    for_ids = {id_of(system): answer for system, answer in answers.items()}
 
     def answer(arguments):
         found = for_ids[arguments["BaselineId"]]
@@ -163,9 +167,7 @@ def test_an_operating_system_that_is_no_longer_named_goes(calls):
 def test_a_vanished_baseline_keeps_its_last_entry_and_the_execution_fails(calls):
     run(calls, {"UBUNTU": baseline("UBUNTU", ApprovedPatches=["a"]), "SUSE": baseline("SUSE")})
     changed = baseline("SUSE", ApprovedPatches=["b"])
-    with pytest.raises(
-        RuntimeError, match=r"UBUNTU: baseline pb-0+ubuntu no longer exists.*file was written"
-    ):
+    with pytest.raises(RuntimeError, match=rf"UBUNTU: baseline {UBUNTU} no longer exists.*file was written"):
         run(calls, {"UBUNTU": GONE, "SUSE": changed})
     content = {each["OperatingSystem"]: each["ApprovedPatches"] for each in json.loads(text())}
     assert content == {"SUSE": ["b"], "UBUNTU": ["a"]}
@@ -174,7 +176,7 @@ def test_a_vanished_baseline_keeps_its_last_entry_and_the_execution_fails(calls)
 def test_a_vanished_baseline_fails_every_time_without_writing_again(calls):
     run(calls, {"UBUNTU": baseline("UBUNTU")})
     for _ in range(2):
-        with pytest.raises(RuntimeError, match=r"pb-0+ubuntu no longer exists.*file was up to date"):
+        with pytest.raises(RuntimeError, match=rf"{UBUNTU} no longer exists.*file was up to date"):
             run(calls, {"UBUNTU": GONE})
     assert versions() == 1
 
@@ -186,7 +188,7 @@ def test_a_vanished_baseline_that_was_never_written_is_left_out(calls):
 
 
 def test_a_baseline_of_another_operating_system_does_not_get_in(calls):
-    with pytest.raises(RuntimeError, match=r"UBUNTU: baseline pb-0+ubuntu is for WINDOWS"):
+    with pytest.raises(RuntimeError, match=rf"UBUNTU: baseline {UBUNTU} is for WINDOWS"):
         run(calls, {"UBUNTU": baseline("WINDOWS"), "SUSE": baseline("SUSE")})
     assert [each["OperatingSystem"] for each in json.loads(text())] == ["SUSE"]
 
@@ -204,7 +206,7 @@ def test_the_first_write_is_only_for_where_there_is_none(calls):
     """Somebody else writes between reading and writing: it is read again, and not overwritten unseen."""
     other = [{"OperatingSystem": "UBUNTU", "ApprovedPatches": ["theirs"]}]
     calls.script("PutObject", lambda _: put(other), None)
-    with pytest.raises(RuntimeError, match=r"pb-0+ubuntu no longer exists"):
+    with pytest.raises(RuntimeError, match=rf"{UBUNTU} no longer exists"):
         run(calls, {"UBUNTU": GONE, "SUSE": baseline("SUSE")})
     content = {each["OperatingSystem"]: each["ApprovedPatches"] for each in json.loads(text())}
     assert content == {"SUSE": [], "UBUNTU": ["theirs"]}
@@ -214,7 +216,7 @@ def test_a_write_between_reading_and_writing_is_not_overwritten_unseen(calls):
     run(calls, {"UBUNTU": baseline("UBUNTU", ApprovedPatches=["first"])})
     other = [{"OperatingSystem": "UBUNTU", "ApprovedPatches": ["theirs"]}]
     calls.script("PutObject", lambda _: put(other), None)
-    with pytest.raises(RuntimeError, match=r"pb-0+ubuntu no longer exists"):
+    with pytest.raises(RuntimeError, match=rf"{UBUNTU} no longer exists"):
         run(calls, {"UBUNTU": GONE, "SUSE": baseline("SUSE")})
     assert json.loads(text())[1]["ApprovedPatches"] == ["theirs"]
 
@@ -235,7 +237,7 @@ def test_a_write_that_is_refused_twice_fails(calls):
 
 def test_another_error_of_a_baseline_writes_nothing(calls):
     with pytest.raises(
-        RuntimeError, match=r"reading baseline pb-0+ubuntu of UBUNTU failed.*Nothing was written"
+        RuntimeError, match=rf"reading baseline {UBUNTU} of UBUNTU failed.*Nothing was written"
     ):
         run(calls, {"SUSE": baseline("SUSE"), "UBUNTU": refusal("InternalServerError")})
     assert versions() == 0
@@ -296,7 +298,7 @@ def test_access_denied_in_the_middle_writes_nothing(calls):
     changed = {"SUSE": baseline("SUSE"), "UBUNTU": refusal("AccessDeniedException"), "WINDOWS": GONE}
     with pytest.raises(
         RuntimeError,
-        match=r"reading baseline pb-0+ubuntu of UBUNTU failed.*AccessDenied.*Nothing was written",
+        match=rf"reading baseline {UBUNTU} of UBUNTU failed.*AccessDenied.*Nothing was written",
     ):
         run(calls, changed)
     assert versions() == 1
@@ -307,6 +309,104 @@ def test_a_baseline_of_aws_is_asked_for_by_its_arn(calls):
     calls.script("GetPatchBaseline", baseline("UBUNTU"))
     script.handler({"BucketName": BUCKET, "Baselines": json.dumps({"UBUNTU": arn})}, None)
     assert calls.of("GetPatchBaseline") == [{"BaselineId": arn}]
+
+
+NAME = "orgpatch-weekly-main-ubuntu"
+
+
+def found(*baselines, **more):
+    """A page of the account's baselines, by id and name."""
+    return {
+        "BaselineIdentities": [
+            {"BaselineId": each, "BaselineName": name, "OperatingSystem": "UBUNTU", "DefaultBaseline": False}
+            for each, name in baselines
+        ],
+        **more,
+    }
+
+
+def test_a_name_is_looked_up_among_the_accounts_own_baselines(calls):
+    calls.script("DescribePatchBaselines", found((UBUNTU, NAME)))
+    assert run(calls, {"UBUNTU": baseline("UBUNTU")}, UBUNTU=NAME)["Written"] is True
+    (asked,) = calls.of("DescribePatchBaselines")
+    assert asked["Filters"] == [
+        {"Key": "OWNER", "Values": ["Self"]},
+        {"Key": "NAME_PREFIX", "Values": [NAME]},
+    ]
+    assert calls.of("GetPatchBaseline") == [{"BaselineId": UBUNTU}]
+
+
+def test_a_name_means_the_baseline_of_exactly_that_name_on_whatever_page(calls):
+    other = id_of("OTHER")
+    calls.script(
+        "DescribePatchBaselines",
+        found((other, f"{NAME}-2"), (other, NAME.upper()), NextToken="more"),
+        found(NextToken="still more"),
+        found((UBUNTU, NAME)),
+    )
+    run(calls, {"UBUNTU": baseline("UBUNTU", ApprovedPatches=["a"])}, UBUNTU=NAME)
+    assert json.loads(text())[0]["ApprovedPatches"] == ["a"]
+    tokens = [asked.get("NextToken") for asked in calls.of("DescribePatchBaselines")]
+    assert tokens == [None, "more", "still more"]
+
+
+def test_ids_and_arns_are_not_looked_up(calls):
+    arn = f"arn:aws-cn:ssm:cn-north-1:486716784251:patchbaseline/{UBUNTU}"
+    answers = {"UBUNTU": baseline("UBUNTU"), "SUSE": baseline("SUSE")}
+    calls.script("GetPatchBaseline", answers["SUSE"], answers["UBUNTU"])
+    given = {"SUSE": id_of("SUSE"), "UBUNTU": arn}
+    script.handler({"BucketName": BUCKET, "Baselines": json.dumps(given)}, None)
+    assert calls.of("DescribePatchBaselines") == []
+    assert [asked["BaselineId"] for asked in calls.of("GetPatchBaseline")] == [id_of("SUSE"), arn]
+
+
+def test_a_name_that_no_baseline_has_keeps_its_last_entry_and_the_execution_fails(calls):
+    run(calls, {"UBUNTU": baseline("UBUNTU", ApprovedPatches=["a"]), "SUSE": baseline("SUSE")})
+    calls.script("DescribePatchBaselines", found((UBUNTU, f"{NAME}-2")))
+    changed = {"SUSE": baseline("SUSE", ApprovedPatches=["b"])}
+    with pytest.raises(RuntimeError, match=rf"UBUNTU: baseline {NAME} no longer exists.*file was written"):
+        run(calls, changed, UBUNTU=NAME)
+    content = {each["OperatingSystem"]: each["ApprovedPatches"] for each in json.loads(text())}
+    assert content == {"SUSE": ["b"], "UBUNTU": ["a"]}
+
+
+def test_a_named_baseline_that_goes_while_it_is_looked_at_keeps_its_last_entry(calls):
+    run(calls, {"UBUNTU": baseline("UBUNTU")})
+    calls.script("DescribePatchBaselines", found((UBUNTU, NAME)))
+    with pytest.raises(RuntimeError, match=rf"UBUNTU: baseline {NAME} no longer exists.*file was up to date"):
+        run(calls, {"UBUNTU": GONE}, UBUNTU=NAME)
+    assert versions() == 1
+
+
+def test_of_several_baselines_with_the_name_none_is_taken_and_all_are_named(calls):
+    run(calls, {"UBUNTU": baseline("UBUNTU", ApprovedPatches=["a"])})
+    second = id_of("SECOND")
+    calls.script(
+        "DescribePatchBaselines",
+        found((UBUNTU, NAME), NextToken="more"),
+        found((second, NAME), (UBUNTU, NAME)),
+    )
+    both = ", ".join(sorted([UBUNTU, second]))
+    with pytest.raises(RuntimeError, match=rf"UBUNTU: 2 baselines have the name {NAME}: {both}\."):
+        run(calls, {"UBUNTU": baseline("UBUNTU", ApprovedPatches=["b"])}, UBUNTU=NAME)
+    assert json.loads(text())[0]["ApprovedPatches"] == ["a"]
+
+
+def test_a_named_baseline_of_another_operating_system_does_not_get_in(calls):
+    calls.script("DescribePatchBaselines", found((UBUNTU, NAME)))
+    with pytest.raises(RuntimeError, match=rf"UBUNTU: baseline {NAME} is for WINDOWS"):
+        run(calls, {"UBUNTU": baseline("WINDOWS"), "SUSE": baseline("SUSE")}, UBUNTU=NAME)
+    assert [each["OperatingSystem"] for each in json.loads(text())] == ["SUSE"]
+
+
+def test_where_names_may_not_be_looked_up_nothing_is_written(calls):
+    """AWS's own boundary does not allow it."""
+    calls.script("DescribePatchBaselines", refusal("AccessDeniedException"))
+    with pytest.raises(
+        RuntimeError, match=rf"reading baseline {NAME} of UBUNTU failed.*AccessDenied.*Nothing was written"
+    ):
+        run(calls, {"SUSE": baseline("SUSE"), "UBUNTU": baseline("UBUNTU")}, UBUNTU=NAME)
+    assert versions() == 0
 
 
 @pytest.fixture
