@@ -252,6 +252,21 @@ impl OperationId {
 }
 
 name! {
+    /// The name of an IAM role, without its path.
+    RoleName, "the name of an IAM role (1 to 64 of letters, digits and +=,.@_-)", |text| {
+        (1..=64).contains(&text.len())
+            && all(text, |b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b))
+    }
+}
+
+impl RoleName {
+    /// The role that Organizations makes in each account that it creates.
+    pub fn of_organizations() -> Self {
+        Self("OrganizationAccountAccessRole".into())
+    }
+}
+
+name! {
     /// A patch baseline's ID (`pb-…`) or ARN. AWS's own baselines must be named by ARN (API reference of `GetPatchBaseline`).
     BaselineId, "a patch baseline's ID (pb-…) or ARN", |text| {
         let id = if text.starts_with("arn:") {
@@ -402,6 +417,8 @@ mod tests {
         assert!("us-gov-west-1".parse::<Region>().is_ok());
         assert!("us-east".parse::<Region>().is_err());
         assert!("Linux".parse::<PolicyName>().is_err());
+        assert!(RoleName::of_organizations().as_str().parse::<RoleName>().is_ok());
+        assert!("path/role".parse::<RoleName>().is_err());
         assert!("pb-0123456789abcdef0".parse::<BaselineId>().is_ok());
         assert!(
             "arn:aws:ssm:us-east-1:075727635805:patchbaseline/pb-05c9c9bf778d4c4d0"

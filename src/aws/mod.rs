@@ -15,6 +15,7 @@ mod baselines;
 mod cloudformation;
 mod credentials;
 mod error;
+mod member;
 mod objects;
 mod operations;
 mod organizations;
@@ -49,6 +50,7 @@ pub struct Aws {
     stacks: stacks::Stacks,
     baselines: baselines::Baselines,
     objects: objects::Objects,
+    members: member::Members,
 }
 
 impl Aws {
@@ -85,6 +87,7 @@ impl Aws {
             stacks: stacks::Stacks::new(home.clone(), home_region.clone(), paced()),
             baselines: baselines::Baselines::new(&home, home_region.clone(), paced()),
             objects: objects::Objects::new(&home, home_region.clone(), s3_path_style, paced()),
+            members: member::Members::new(home, paced(), max_rate),
             home_region,
         }
     }

@@ -10,11 +10,11 @@ use crate::{
     },
     ids::{
         AccountId, BaselineId, BaselineName, BucketName, CallAs, OperatingSystem, OuId, Region,
-        StackName, StackSetName,
+        RoleName, StackName, StackSetName,
     },
     state::{
-        BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty, RegionStatus,
-        StackSeen,
+        BaselineSeen, ForeignPatching, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty,
+        RegionStatus, StackSeen,
     },
 };
 
@@ -157,5 +157,14 @@ impl CloudRead for Aws {
         prefix: &str,
     ) -> Result<Option<Vec<String>>, CloudError> {
         self.objects.keys(bucket, prefix).await
+    }
+
+    async fn patching_in(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        role: &RoleName,
+    ) -> Result<Vec<ForeignPatching>, CloudError> {
+        self.members.patching_in(&self.account, (account, region), role).await
     }
 }

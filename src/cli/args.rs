@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     cli::selection::SelectionArgs,
     cloud::MaxRate,
-    ids::{PolicyName, Region},
+    ids::{PolicyName, Region, RoleName},
     rehearsal::FaultKind,
     report::Detail,
     sim::{Assumptions, Span},
@@ -62,6 +62,9 @@ pub(super) enum Command {
     Validate(ValidateArgs),
     /// Show what apply would change, and change nothing.
     Plan(PlanArgs),
+    /// Find what else patches the same nodes: stack sets, other policies, and with --deep what was set up in
+    /// the accounts.
+    Conflicts(ConflictsArgs),
     /// Make the organization match the policy.
     Apply(ApplyArgs),
     /// Take away all that a policy has made.
@@ -139,9 +142,10 @@ impl From<Show> for Detail {
 
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
-    /// The policy file.
-    #[arg(value_name = "FILE")]
-    pub(super) policy: PathBuf,
+    /// Policy files, and folders with policy files (*.yaml, *.yml). Several are planned one by one, and then
+    /// held against each other.
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) policies: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
@@ -159,6 +163,29 @@ pub(super) struct PlanArgs {
     pub(super) show: Show,
 
     /// Plan offline, over a recorded organization in which nothing is deployed.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(super) org: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConflictsArgs {
+    /// Policy files, and folders with policy files (*.yaml, *.yml).
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) policies: Vec<PathBuf>,
+
+    /// Look into every account and Region of the policies for associations, maintenance windows and patch groups.
+    #[arg(long, conflicts_with = "org")]
+    pub(super) deep: bool,
+
+    /// The role that accounts are entered with.
+    #[arg(long, value_name = "NAME", default_value_t = RoleName::of_organizations())]
+    pub(super) role_name: RoleName,
+
+    /// The form of the result.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(super) output: Output,
+
+    /// Hold the policies against each other offline, over a recorded organization in which nothing is deployed.
     #[arg(long, value_name = "SNAPSHOT")]
     pub(super) org: Option<PathBuf>,
 }
@@ -365,6 +392,10 @@ pub(super) enum RunnerArg {
     Plan,
     /// Whoever runs `apply` and `destroy` too.
     Operator,
+    /// Whoever runs `conflicts --deep`.
+    Deep,
+    /// The role in member accounts that `conflicts --deep` enters with.
+    Member,
 }
 
 #[derive(Debug, Args)]
@@ -376,6 +407,10 @@ pub(super) struct IamPolicyArgs {
     /// A Region of the partition whose ARNs are meant; without it, `aws`.
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<Region>,
+
+    /// The role in member accounts, for `deep`.
+    #[arg(long, value_name = "NAME", default_value_t = RoleName::of_organizations())]
+    pub(super) role_name: RoleName,
 }
 
 /// An empty one would otherwise be taken for a plan that has changed.

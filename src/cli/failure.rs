@@ -44,6 +44,22 @@ impl Exit {
             Self::NotAllowed => 253,
         }
     }
+
+    /// The worse of two, for a command that does several things.
+    #[must_use]
+    pub fn or_worse(self, other: Self) -> Self {
+        let badness = |exit: Self| match exit {
+            Self::Done => 0,
+            Self::Changes => 1,
+            Self::Refused => 2,
+            Self::InPart => 3,
+            Self::Failed => 4,
+            Self::NotAllowed => 5,
+            Self::Usage => 6,
+            Self::Interrupted => 7,
+        };
+        if badness(other) > badness(self) { other } else { self }
+    }
 }
 
 /// Why a command could not do its work.
@@ -77,6 +93,30 @@ impl Failure {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// Several failures as one, each told in full. The worst decides how it ends.
+    pub(super) fn together(failures: Vec<Self>) -> Option<Self> {
+        let exit = failures.iter().map(|failure| failure.exit).reduce(Exit::or_worse)?;
+        match <[Self; 1]>::try_from(failures) {
+            Ok([one]) => Some(one),
+            Err(several) => {
+                let texts: Vec<String> = several.iter().map(Self::text).collect();
+                Some(Self { exit, message: Message::Whole(texts.join("\n\n")), help: None })
+            }
+        }
+    }
+
+    /// All of it, as it is printed.
+    pub(super) fn text(&self) -> String {
+        let message = match &self.message {
+            Message::Fragment(text) => format!("error: {text}"),
+            Message::Whole(text) => text.clone(),
+        };
+        match &self.help {
+            Some(help) => format!("{message}\n  help: {help}"),
+            None => message,
+        }
     }
 
     /// A policy that can't be read, or does not fit the organization.

@@ -15,8 +15,14 @@ pub(super) fn run(args: &IamPolicyArgs, terminal: &Terminal) -> Exit {
     let runner = match args.runner {
         RunnerArg::Plan => Runner::Looks,
         RunnerArg::Operator => Runner::Changes,
+        RunnerArg::Deep => Runner::LooksDeep(args.role_name.clone()),
+        RunnerArg::Member => Runner::Member,
     };
     let partition = args.region.as_ref().map_or("aws", Region::partition);
-    terminal.out(&format!("{:#}\n", permissions(runner, partition)));
+    terminal.out(&format!(
+        "{:#}
+",
+        permissions(&runner, partition)
+    ));
     Exit::Done
 }

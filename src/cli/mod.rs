@@ -6,6 +6,7 @@
 mod apply;
 mod args;
 mod clock;
+mod conflicts;
 mod destroy;
 mod execute;
 mod failure;
@@ -13,6 +14,7 @@ mod history;
 mod iam_policy;
 mod locked;
 mod plan;
+mod policies;
 mod rehearse;
 mod render;
 mod schema;
@@ -50,6 +52,7 @@ pub async fn run(
     let result = match &arguments.command {
         Command::Validate(args) => Box::pin(validate::run(args, &world, &terminal)).await,
         Command::Plan(args) => Box::pin(plan::run(args, &world, &terminal)).await,
+        Command::Conflicts(args) => Box::pin(conflicts::run(args, &world, &terminal)).await,
         Command::Apply(args) => Box::pin(apply::run(args, &world, &terminal)).await,
         Command::Destroy(args) => Box::pin(destroy::run(args, &world, &terminal)).await,
         Command::Status(args) => Box::pin(status::run(args, &world, &terminal)).await,

@@ -4,15 +4,16 @@ use crate::{
     cli::{
         args::{PlanArgs, PlanOutput},
         failure::{Exit, Failure},
+        policies::{self, Given},
         terminal::Terminal,
         world::{self, Look, Wish, World},
     },
     cloud::CloudRead,
     discover,
-    plan::{Consent, Plan, Refusal, Removals},
-    policy::Policy,
-    report::{plan_json, plan_markdown, plan_text},
+    plan::{self, Conflict, Consent, Plan, Refusal, Removals},
+    report::{between_text, file_heading, plan_json, plan_markdown, plan_text, plans_json},
     sim::SimulatedAws,
+    state::{ConflictCheck, Desired, Names, Observed},
 };
 
 pub(super) async fn run(
@@ -20,7 +21,7 @@ pub(super) async fn run(
     world: &World,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let policy = world::policy(&args.policy)?;
+    let given = policies::read(&args.policies)?;
     if let Some(path) = &args.org {
         let snapshot = world::snapshot(path)?;
         terminal.say(&format!(
@@ -28,32 +29,87 @@ pub(super) async fn run(
             path.display(),
             snapshot.taken_at
         ));
-        world::warn_of_other_region(&policy, &snapshot, terminal);
-        return show(args, &policy, &SimulatedAws::new(snapshot), terminal).await;
+        for Given { policy, .. } in &given {
+            world::warn_of_other_region(policy, &snapshot, terminal);
+        }
+        let aws = SimulatedAws::new(snapshot);
+        let clouds: Vec<&SimulatedAws> = given.iter().map(|_| &aws).collect();
+        return show(args, &given, &clouds, terminal).await;
     }
-    let aws = world.connect(Some(&policy.home_region.value), terminal).await?;
-    show(args, &policy, &aws, terminal).await
+    let connected = policies::connect(&given, world, terminal).await?;
+    let clouds: Vec<_> =
+        given.iter().map(|given| &connected[&given.policy.home_region.value]).collect();
+    show(args, &given, &clouds, terminal).await
 }
 
-async fn show(
+/// Plans each policy with the cloud that stands at its place.
+async fn show<C: CloudRead>(
     args: &PlanArgs,
-    policy: &Policy,
-    cloud: &impl CloudRead,
+    given: &[Given],
+    clouds: &[&C],
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let standing = discover::standing(cloud).await?;
-    let found = world::find(policy, &standing, cloud).await;
-    let Look { plan, .. } = world::look(policy, Wish::Kept, &standing, found, cloud).await?;
-    let plan = args.selection.narrow(plan)?;
-    terminal.out(&match args.output {
-        PlanOutput::Text => plan_text(&plan, args.show.into()),
-        PlanOutput::Json => format!("{:#}\n", plan_json(&plan)),
-        PlanOutput::Markdown => plan_markdown(&[&plan], None),
-    });
-    if let Some(refusal) = refusal(&plan) {
-        terminal.say(&format!("`orgpatch apply` will refuse this: {refusal}. {}", refusal.help()));
+    let Some(first) = clouds.first() else { return Ok(Exit::Done) };
+    let standing = discover::standing(*first).await?;
+    let grounds = Box::pin(world::grounds(&standing, *first)).await?;
+    let is_one = policies::is_one_file(&args.policies);
+    let mut looks: Vec<Look> = Vec::new();
+    let mut end = Exit::Done;
+    for (Given { file, policy }, cloud) in given.iter().zip(clouds) {
+        let found = world::find(policy, &standing, *cloud).await;
+        let look = world::look_on(&grounds, policy, Wish::Kept, &standing, found, *cloud);
+        let look = match Box::pin(look).await {
+            Ok(look) => look,
+            Err(failure) if is_one => return Err(failure),
+            Err(failure) => {
+                terminal.failure(&failure);
+                end = end.or_worse(failure.exit);
+                continue;
+            }
+        };
+        let plan = args.selection.narrow(look.plan)?;
+        let look = Look { plan, ..look };
+        match (args.output, is_one) {
+            (PlanOutput::Text, true) => terminal.out(&plan_text(&look.plan, args.show.into())),
+            (PlanOutput::Text, false) => {
+                let heading = file_heading(&file.display().to_string());
+                let text = plan_text(&look.plan, args.show.into());
+                terminal.out(&format!("{heading}{text}\n"));
+            }
+            (PlanOutput::Json, true) => terminal.out(&format!("{:#}\n", plan_json(&look.plan))),
+            (PlanOutput::Markdown, true) => terminal.out(&plan_markdown(&[&look.plan], None)),
+            (PlanOutput::Json | PlanOutput::Markdown, false) => {}
+        }
+        if let Some(refusal) = refusal(&look.plan) {
+            let what = if is_one { "this".to_owned() } else { format!("`{}`", policy.name) };
+            terminal.say(&format!(
+                "`orgpatch apply` will refuse {what}: {refusal}. {}",
+                refusal.help()
+            ));
+        }
+        end = end.or_worse(exit(&look.plan, args.detailed_exitcode));
+        looks.push(look);
     }
-    Ok(exit(&plan, args.detailed_exitcode))
+    if is_one {
+        return Ok(end);
+    }
+    let pairs: Vec<(&Desired, &Observed)> =
+        looks.iter().map(|look| (&look.desired, &look.observed)).collect();
+    let conflicts = plan::between(&pairs);
+    let names: Vec<&Names> = pairs.iter().map(|(desired, _)| &desired.names).collect();
+    let plans: Vec<&Plan> = looks.iter().map(|look| &look.plan).collect();
+    match args.output {
+        PlanOutput::Text => terminal.out(&between_text(&conflicts, &names)),
+        PlanOutput::Markdown => {
+            let between = between_text(&conflicts, &names);
+            terminal.out(&plan_markdown(&plans, Some(&between)));
+        }
+        PlanOutput::Json => {
+            terminal.out(&format!("{:#}\n", plans_json(&plans, &conflicts)));
+        }
+    }
+    let refuses = |conflict: &Conflict| conflict.check == ConflictCheck::Error;
+    Ok(if conflicts.iter().any(refuses) { end.or_worse(Exit::Refused) } else { end })
 }
 
 /// What the policy's guards say to a plan. What stands in its way it says itself.

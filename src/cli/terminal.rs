@@ -14,7 +14,7 @@ use crate::{
     apply::{Event, EventKind, WaitingFor},
     cli::{
         args::{Color, ProgressForm},
-        failure::{Failure, Message},
+        failure::Failure,
     },
     plan::StepId,
     report::{Progress, event_json, said_json, step_words},
@@ -51,13 +51,7 @@ impl Terminal {
 
     /// Prints why a command failed.
     pub(super) fn failure(&self, failure: &Failure) {
-        match &failure.message {
-            Message::Fragment(text) => self.say(&format!("error: {text}")),
-            Message::Whole(text) => self.say(text),
-        }
-        if let Some(help) = &failure.help {
-            self.say(&format!("  help: {help}"));
-        }
+        self.say(&failure.text());
     }
 
     /// Whether there is somebody to ask.

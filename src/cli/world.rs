@@ -1,6 +1,6 @@
 //! What every command needs: the policy, AWS or a recorded organization, and a look at it.
 
-use std::{ffi::OsString, path::Path};
+use std::{collections::BTreeMap, ffi::OsString, path::Path};
 
 use crate::{
     cli::{
@@ -11,10 +11,19 @@ use crate::{
     },
     cloud::{CloudErrorKind, CloudRead},
     discover::{self, Found, Standing},
+    ids::Region,
     plan::{self, Plan},
     policy::{self, AccessLogs, Additions, Policy, Surroundings},
-    state::{Desired, NoSnapshot, Observed, Snapshot, read_snapshot},
+    state::{Desired, NoSnapshot, Observed, Organization, RegionStatus, Snapshot, read_snapshot},
 };
+
+/// What a connection speaks to.
+#[cfg(feature = "aws")]
+pub(super) type Cloud = crate::aws::Aws;
+
+/// What a connection would speak to, if this binary could make one.
+#[cfg(not(feature = "aws"))]
+pub(super) type Cloud = crate::sim::SimulatedAws;
 
 /// The environment and the options that say how AWS is reached.
 #[derive(Debug)]
@@ -59,7 +68,7 @@ impl World {
         &self,
         region: Option<&crate::ids::Region>,
         terminal: &Terminal,
-    ) -> Result<crate::aws::Aws, Failure> {
+    ) -> Result<Cloud, Failure> {
         let environment = crate::aws::check_environment(self.environment.iter().cloned())
             .map_err(|message| Failure::new(Exit::Usage, message))?;
         if !environment.endpoint_variables.is_empty() {
@@ -85,7 +94,7 @@ impl World {
         &self,
         _region: Option<&crate::ids::Region>,
         _terminal: &Terminal,
-    ) -> Result<crate::sim::SimulatedAws, Failure> {
+    ) -> Result<Cloud, Failure> {
         Err(Failure::new(Exit::Usage, "this orgpatch was built without AWS (`--no-default-features`)").help(
             "Build it with its default features, or use `rehearse` or `--org SNAPSHOT`, which need no AWS.",
         ))
@@ -187,6 +196,21 @@ pub(super) async fn find(policy: &Policy, standing: &Standing, cloud: &impl Clou
     discover::find(cloud, standing.call_as, &policy.name, &policy.ring_names()).await
 }
 
+/// What all policies of an organization are laid over. It is the same in every Region.
+pub(super) struct Grounds {
+    organization: Organization,
+    regions: BTreeMap<Region, RegionStatus>,
+}
+
+/// Looks at the organization.
+pub(super) async fn grounds(
+    standing: &Standing,
+    cloud: &impl CloudRead,
+) -> Result<Grounds, Failure> {
+    let organization = discover::organization(cloud, &standing.facts).await?;
+    Ok(Grounds { organization, regions: cloud.regions().await? })
+}
+
 /// Looks at the organization, lays the policy over it, looks at what is deployed, and plans.
 pub(super) async fn look(
     policy: &Policy,
@@ -195,14 +219,25 @@ pub(super) async fn look(
     found: Found,
     cloud: &impl CloudRead,
 ) -> Result<Look, Failure> {
-    let organization = discover::organization(cloud, &standing.facts).await?;
-    let regions = cloud.regions().await?;
+    let grounds = grounds(standing, cloud).await?;
+    look_on(&grounds, policy, wish, standing, found, cloud).await
+}
+
+/// The same over an organization that has been looked at.
+pub(super) async fn look_on(
+    grounds: &Grounds,
+    policy: &Policy,
+    wish: Wish,
+    standing: &Standing,
+    found: Found,
+    cloud: &impl CloudRead,
+) -> Result<Look, Failure> {
     let surroundings = Surroundings {
         rings: &found.rings,
-        organization: &organization,
+        organization: &grounds.organization,
         account: &standing.caller.account,
         call_as: standing.call_as,
-        regions: &regions,
+        regions: &grounds.regions,
     };
     let mut desired = match wish {
         Wish::Kept | Wish::Repaired => policy::resolve(policy, surroundings, clock::today())

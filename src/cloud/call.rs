@@ -9,6 +9,10 @@ pub enum Needed {
     ToLook,
     /// Changing, or seeing how a change comes on.
     ToChange,
+    /// Being let into a member account: `conflicts --deep`.
+    ToEnter,
+    /// Looking in there, with the rights of the role that was entered with.
+    InMembers,
 }
 
 /// What IAM lets a call be bound to (Service Authorization Reference).
@@ -36,6 +40,10 @@ pub enum Resources {
     Buckets,
     /// What is in them.
     Objects,
+    /// The role in member accounts.
+    MemberRoles,
+    /// Associations and maintenance windows of others, whatever they are called.
+    MadeByOthers,
 }
 
 /// Defines the calls: name as IAM has it, what for, on what, and the actions besides that it needs.
@@ -150,6 +158,15 @@ calls! {
     ListObjectVersions, "s3:ListBucketVersions", ToChange, Buckets;
     // The operation is `DeleteObjects`, for which IAM has no name.
     DeleteObjects, "s3:DeleteObject", ToChange, Objects, besides ["s3:DeleteObjectVersion"];
+
+    AssumeRole, "sts:AssumeRole", ToEnter, MemberRoles;
+    ListAssociations, "ssm:ListAssociations", InMembers, MadeByOthers;
+    DescribeAssociation, "ssm:DescribeAssociation", InMembers, MadeByOthers;
+    DescribeMaintenanceWindows, "ssm:DescribeMaintenanceWindows", InMembers, MadeByOthers;
+    DescribeMaintenanceWindowTasks, "ssm:DescribeMaintenanceWindowTasks", InMembers, MadeByOthers;
+    DescribeMaintenanceWindowTargets, "ssm:DescribeMaintenanceWindowTargets", InMembers, MadeByOthers;
+    GetMaintenanceWindowTask, "ssm:GetMaintenanceWindowTask", InMembers, MadeByOthers;
+    DescribePatchGroups, "ssm:DescribePatchGroups", InMembers, MadeByOthers;
 }
 
 impl fmt::Display for Call {

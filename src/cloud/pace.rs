@@ -62,13 +62,19 @@ pub enum Quota {
     ReadObjects,
     /// Writing, deleting and listing objects.
     WriteObjects,
-    /// `sts:GetCallerIdentity`.
+    /// `sts:GetCallerIdentity` and `AssumeRole`.
     Identity,
+    /// `ssm:ListAssociations` in one account and Region.
+    Associations,
+    /// `ssm:DescribeAssociation` in one account and Region.
+    Association,
+    /// Systems Manager's calls for maintenance windows and patch groups in one account and Region.
+    Windows,
 }
 
 impl Quota {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Accounts,
         Self::ForParent,
         Self::Roots,
@@ -79,6 +85,9 @@ impl Quota {
         Self::ReadObjects,
         Self::WriteObjects,
         Self::Identity,
+        Self::Associations,
+        Self::Association,
+        Self::Windows,
     ];
 
     /// The bucket that a call takes from.
@@ -103,7 +112,14 @@ impl Quota {
             | Call::ListObjects
             | Call::ListObjectVersions
             | Call::DeleteObjects => Self::WriteObjects,
-            Call::Connect | Call::GetCallerIdentity => Self::Identity,
+            Call::Connect | Call::GetCallerIdentity | Call::AssumeRole => Self::Identity,
+            Call::ListAssociations => Self::Associations,
+            Call::DescribeAssociation => Self::Association,
+            Call::DescribeMaintenanceWindows
+            | Call::DescribeMaintenanceWindowTasks
+            | Call::DescribeMaintenanceWindowTargets
+            | Call::GetMaintenanceWindowTask
+            | Call::DescribePatchGroups => Self::Windows,
             Call::DescribeOrganizationsAccess
             | Call::ListStackSets
             | Call::ListStacks
@@ -143,7 +159,10 @@ impl Quota {
             Self::Regions => of(5, 5),
             // No number is published for these. Assumed: as many as one caller makes who waits for each
             // answer a tenth of a second.
-            Self::CloudFormation | Self::Baselines | Self::Identity => of(10, 20),
+            Self::CloudFormation | Self::Baselines | Self::Identity | Self::Windows => of(10, 20),
+            // Systems Manager endpoints and quotas.
+            Self::Associations => of(4, 4),
+            Self::Association => of(2, 2),
             // Amazon S3 user guide, "Best practices design patterns": at least so many a second and prefix.
             Self::ReadObjects => of(5_500, 5_500),
             Self::WriteObjects => of(3_500, 3_500),
@@ -152,13 +171,19 @@ impl Quota {
 
     /// Whether AWS publishes its rate; the others are assumed.
     pub fn is_published(self) -> bool {
-        !matches!(self, Self::CloudFormation | Self::Baselines | Self::Identity)
+        !matches!(self, Self::CloudFormation | Self::Baselines | Self::Identity | Self::Windows)
     }
 
     /// Whether each Region has a bucket of its own.
     fn is_regional(self) -> bool {
         match self {
-            Self::CloudFormation | Self::Baselines | Self::ReadObjects | Self::WriteObjects => true,
+            Self::CloudFormation
+            | Self::Baselines
+            | Self::ReadObjects
+            | Self::WriteObjects
+            | Self::Associations
+            | Self::Association
+            | Self::Windows => true,
             Self::Accounts
             | Self::ForParent
             | Self::Roots

@@ -4,15 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::cloud::{Call, Needed, Resources};
+use crate::{
+    cloud::{Call, Needed, Resources},
+    ids::RoleName,
+};
 
 /// Who runs orgpatch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Runner {
     /// Somebody who looks: `plan`, `status`, `render`, `snapshot`.
     Looks,
     /// Somebody who changes things too: `apply` and `destroy`.
     Changes,
+    /// Somebody who looks into member accounts too, with this role: `conflicts --deep`.
+    LooksDeep(RoleName),
+    /// Not who runs it, but the role in a member account that is entered with.
+    Member,
+}
+
+impl Runner {
+    fn makes(&self, call: Call) -> bool {
+        match call.needed() {
+            Needed::ToLook => *self != Self::Member,
+            Needed::ToChange => *self == Self::Changes,
+            Needed::ToEnter => matches!(self, Self::LooksDeep(_)),
+            // Into its own account nobody has to be let.
+            Needed::InMembers => matches!(self, Self::LooksDeep(_) | Self::Member),
+        }
+    }
 }
 
 /// The identity policy for whoever runs orgpatch, as IAM takes it.
@@ -20,12 +39,9 @@ pub enum Runner {
 /// It has the actions of the calls that the adapters make, each bound to orgpatch's own names as far as
 /// IAM lets it be, and nothing else. Who changes things also gets what CloudFormation does on their behalf
 /// for stacks in the owner account, on condition that it is CloudFormation that does it.
-pub fn permissions(runner: Runner, partition: &str) -> Value {
+pub fn permissions(runner: &Runner, partition: &str) -> Value {
     let mut by_resources: BTreeMap<Resources, BTreeSet<&str>> = BTreeMap::new();
-    for call in Call::ALL {
-        if call.needed() == Needed::ToChange && runner == Runner::Looks {
-            continue;
-        }
+    for call in Call::ALL.iter().filter(|call| runner.makes(**call)) {
         by_resources.entry(call.resources()).or_default().insert(call.name());
         for action in call.besides() {
             by_resources.entry(besides_on(call.resources(), action)).or_default().insert(action);
@@ -38,7 +54,13 @@ pub fn permissions(runner: Runner, partition: &str) -> Value {
         .into_iter()
         .map(|(resources, actions)| {
             let (sid, patterns) = named(resources);
-            let resource = if patterns.is_empty() { json!("*") } else { json!(arns(patterns)) };
+            let resource = match (resources, runner) {
+                (Resources::MemberRoles, Runner::LooksDeep(role)) => {
+                    json!(arns(&[format!("iam::*:role/{role}").as_str()]))
+                }
+                _ if patterns.is_empty() => json!("*"),
+                _ => json!(arns(patterns)),
+            };
             let mut statement =
                 json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource });
             if let Some(condition) = condition(resources) {
@@ -47,7 +69,7 @@ pub fn permissions(runner: Runner, partition: &str) -> Value {
             statement
         })
         .collect();
-    if runner == Runner::Changes {
+    if *runner == Runner::Changes {
         statements.extend(THROUGH_CLOUDFORMATION.iter().map(|on_behalf| {
             let OnBehalf { sid, actions, patterns, passed_to } = on_behalf;
             let resource = if patterns.is_empty() { json!("*") } else { json!(arns(patterns)) };
@@ -90,6 +112,7 @@ fn named(resources: Resources) -> (&'static str, &'static [&'static str]) {
             &[
                 "cloudformation:*:*:stackset/orgpatch-*",
                 "cloudformation:*:*:stackset/AWS-QuickSetup-PatchPolicy-*",
+                "cloudformation:*:*:stackset/AWS-QuickSetup-SSMHostMgmt-*",
             ],
         ),
         Resources::StackSets => (
@@ -111,6 +134,9 @@ fn named(resources: Resources) -> (&'static str, &'static [&'static str]) {
         Resources::Baselines => ("Baselines", &["ssm:*:*:patchbaseline/*"]),
         Resources::Buckets => ("Buckets", &["s3:::aws-quicksetup-patchpolicy-*"]),
         Resources::Objects => ("Objects", &["s3:::aws-quicksetup-patchpolicy-*/*"]),
+        // Whoever calls has said which.
+        Resources::MemberRoles => ("MemberRoles", &[]),
+        Resources::MadeByOthers => ("MadeByOthers", &[]),
     }
 }
 
@@ -248,7 +274,12 @@ mod tests {
     /// What IAM counts of a policy: all but white space (IAM quotas; 6,144 for a managed policy).
     const MOST: usize = 6_144;
 
-    fn actions(runner: Runner) -> BTreeSet<String> {
+    fn everybody() -> [Runner; 4] {
+        let deep = Runner::LooksDeep(RoleName::of_organizations());
+        [Runner::Looks, Runner::Changes, deep, Runner::Member]
+    }
+
+    fn actions(runner: &Runner) -> BTreeSet<String> {
         let policy = permissions(runner, "aws");
         let statements = policy["Statement"].as_array().unwrap().clone();
         statements
@@ -260,27 +291,28 @@ mod tests {
 
     #[test]
     fn a_policy_fits_into_a_managed_one() {
-        for runner in [Runner::Looks, Runner::Changes] {
-            let text = permissions(runner, "aws-us-gov").to_string();
+        for runner in everybody() {
+            let text = permissions(&runner, "aws-us-gov").to_string();
             assert!(text.len() <= MOST, "{} characters", text.len());
         }
     }
 
     #[test]
     fn who_looks_may_change_nothing() {
-        for action in actions(Runner::Looks) {
+        let looking = [actions(&Runner::Looks), actions(&Runner::Member)];
+        for action in looking.into_iter().flatten() {
             let (_, verb) = action.split_once(':').unwrap();
             assert!(
                 ["Describe", "Get", "List"].iter().any(|start| verb.starts_with(start)),
                 "{action}"
             );
         }
-        assert!(actions(Runner::Looks).is_subset(&actions(Runner::Changes)));
+        assert!(actions(&Runner::Looks).is_subset(&actions(&Runner::Changes)));
     }
 
     #[test]
     fn what_changes_things_is_bound_to_orgpatchs_names() {
-        let policy = permissions(Runner::Changes, "aws");
+        let policy = permissions(&Runner::Changes, "aws");
         for statement in policy["Statement"].as_array().unwrap() {
             if statement["Resource"] != "*" || statement.get("Condition").is_some() {
                 continue;
@@ -297,9 +329,30 @@ mod tests {
 
     #[test]
     fn arns_are_those_of_the_partition() {
-        for runner in [Runner::Looks, Runner::Changes] {
-            let text = permissions(runner, "aws-cn").to_string();
+        for runner in everybody() {
+            let text = permissions(&runner, "aws-cn").to_string();
             assert!(!text.contains("arn:aws:"));
         }
+    }
+
+    #[test]
+    fn who_looks_deep_may_enter_with_one_role_and_do_there_what_the_role_may() {
+        let role: RoleName = "Auditor".parse().unwrap();
+        let deep = Runner::LooksDeep(role);
+
+        let policy = permissions(&deep, "aws-cn");
+
+        let statements = policy["Statement"].as_array().unwrap();
+        let enters = statements
+            .iter()
+            .find(|statement| statement["Action"] == json!(["sts:AssumeRole"]))
+            .unwrap();
+        assert_eq!(enters["Resource"], json!(["arn:aws-cn:iam::*:role/Auditor"]));
+        let mut more = actions(&deep);
+        for action in actions(&Runner::Looks).union(&actions(&Runner::Member)) {
+            assert!(more.remove(action), "{action}");
+        }
+        assert_eq!(more, BTreeSet::from(["sts:AssumeRole".to_owned()]));
+        assert!(actions(&Runner::Looks).is_disjoint(&actions(&Runner::Member)));
     }
 }

@@ -6,11 +6,11 @@ use crate::{
     cloud::CloudError,
     ids::{
         AccountId, BaselineId, BaselineName, BucketName, CallAs, OperatingSystem, OrganizationId,
-        OuId, Region, StackName, StackSetName,
+        OuId, Region, RoleName, StackName, StackSetName,
     },
     state::{
-        AccountState, BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty,
-        RegionStatus, StackSeen, Switch,
+        AccountState, BaselineSeen, ForeignPatching, InstanceSeen, OperationSeen, OwnBaselines,
+        PatchProperty, RegionStatus, StackSeen, Switch,
     },
 };
 
@@ -235,4 +235,14 @@ pub trait CloudRead {
         bucket: &BucketName,
         prefix: &str,
     ) -> Result<Option<Vec<String>>, CloudError>;
+
+    /// What patches nodes in an account and Region, whoever made it: associations, maintenance windows with
+    /// tasks that patch, and patch groups. The account is entered with a role of that name; into the caller's
+    /// own account nobody has to be let.
+    async fn patching_in(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        role: &RoleName,
+    ) -> Result<Vec<ForeignPatching>, CloudError>;
 }

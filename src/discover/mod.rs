@@ -1,9 +1,11 @@
 //! Looks. The only room that does.
 //!
 //! [`organization`] reads the tree of accounts with the fewest calls that it can be read with;
-//! [`standing`] finds out as what the caller may speak; [`observe`] reads what is deployed. A look that
-//! fails there becomes [`Seen::Unknown`](crate::state::Seen) with its reason, and never "does not exist".
+//! [`standing`] finds out as what the caller may speak; [`observe`] reads what is deployed, and
+//! [`deep`] looks into the accounts themselves. A look that fails in these two becomes
+//! [`Seen::Unknown`](crate::state::Seen) with its reason, and never "does not exist".
 
+mod deep;
 mod found;
 mod observe;
 mod organization;
@@ -11,6 +13,7 @@ mod snapshot;
 mod standing;
 mod values;
 
+pub use deep::deep;
 pub use found::{Found, find};
 pub use observe::{observe, sought};
 pub use organization::organization;

@@ -9,13 +9,10 @@ use crate::{
     discover::{AT_A_TIME, Found, found::prefix},
     ids::{BaselineId, BaselineName, CallAs, OperatingSystem, StackSetName},
     state::{
-        Baseline, BaselineSeen, BaselineSource, ConflictCheck, Desired, OVERRIDE_KEY, Observed,
-        OverrideSeen, Seen, Sought, StackSetSeen,
+        Baseline, BaselineSeen, BaselineSource, ConflictCheck, Desired, HOST_MANAGEMENT_SETS,
+        OVERRIDE_KEY, Observed, OverrideSeen, PATCH_POLICY_SETS, Seen, Sought, StackSetSeen,
     },
 };
-
-/// How the stack sets of Quick Setup's patch policies begin.
-const QUICK_SETUP: &str = "AWS-QuickSetup-PatchPolicy-";
 
 /// What has to be looked at for a policy.
 pub fn sought(desired: &Desired) -> Sought {
@@ -40,7 +37,7 @@ pub fn sought(desired: &Desired) -> Sought {
     let stack_set_prefixes = match desired.conflict_check {
         ConflictCheck::Off => vec![prefix(&desired.policy)],
         ConflictCheck::Error | ConflictCheck::Warn => {
-            vec!["orgpatch-".to_owned(), QUICK_SETUP.to_owned()]
+            ["orgpatch-", PATCH_POLICY_SETS, HOST_MANAGEMENT_SETS].map(str::to_owned).to_vec()
         }
     };
     Sought { stack_set_prefixes, stacks, buckets, baselines }

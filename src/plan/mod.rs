@@ -30,6 +30,10 @@ mod steps;
 mod take_back;
 
 pub use check::{Flaw, check};
+pub use conflict::{
+    Conflict, Deep, Findings, Maker, Places, Unread, With, between, conflicts_of, deep_conflicts,
+    deep_places,
+};
 pub use consent::{Approved, Consent, Refusal, Removals};
 pub use coverage::{AccountChange, Change, Coverage};
 pub use difference::Difference;

@@ -467,7 +467,7 @@ impl BlockReason {
                 "Set `home_region` back. To move, destroy with the old one first, then apply with the new one."
             }
             Self::Conflict(_) => {
-                "Exclude the OUs or accounts from one of the two policies, target nodes by tags that exclude each other, or set `checks.conflicts` to `warn`."
+                "Exclude the OUs or accounts from one of the two policies, target nodes by tags that exclude each other, turn the other one off, or set `checks.conflicts` to `warn`. `orgpatch conflicts` says more."
             }
             Self::Stuck(_) => {
                 "Bring it back by hand in the CloudFormation console, then run the same command again."

@@ -3,6 +3,7 @@
 //! Pure: every function returns a text and prints nothing. Text carries ANSI styles, which
 //! [`cli`](crate::cli) strips where nobody would see them. JSON output has a `format_version`.
 
+mod conflicts;
 mod history;
 mod markdown;
 mod ou_rows;
@@ -17,6 +18,9 @@ mod step_marks;
 mod step_words;
 mod style;
 
+pub use conflicts::{
+    Depth, between_text, conflicts_json, conflicts_text, file_heading, plans_json,
+};
 pub use history::{history_json, history_text, lock_news};
 pub use outcome::outcome_text;
 pub use plan_json::plan_json;

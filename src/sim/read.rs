@@ -4,22 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cloud::{
-        Call, Caller, CloudError, CloudRead, FeatureSet, ListedAccount, ListedUnit, Object,
-        OrganizationFacts, Page, StackSetDescription, TrustedAccess,
+        Call, Caller, CloudError, CloudErrorKind, CloudRead, FeatureSet, ListedAccount, ListedUnit,
+        Object, OrganizationFacts, Page, StackSetDescription, TrustedAccess,
     },
     ids::{
         AccountId, BaselineId, BaselineName, BucketName, CallAs, OperatingSystem, OuId, Region,
-        StackName, StackSetName,
+        RoleName, StackName, StackSetName,
     },
     sim::{
-        failure::{not_found, refused},
+        failure::{failed, not_found, refused},
         random,
         simulated::{Pages, Paths, SimulatedAws},
         world::World,
     },
     state::{
-        Account, BaselineSeen, InstanceSeen, OperationSeen, OwnBaselines, PatchProperty,
-        RegionStatus, StackSeen, Unit,
+        Account, AccountState, BaselineSeen, ForeignPatching, InstanceSeen, OperationSeen,
+        OwnBaselines, PatchProperty, RegionStatus, StackSeen, Unit,
     },
 };
 
@@ -369,4 +369,48 @@ impl CloudRead for SimulatedAws {
         })
         .await
     }
+
+    async fn patching_in(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        role: &RoleName,
+    ) -> Result<Vec<ForeignPatching>, CloudError> {
+        let is_own = self.world_now().account == *account;
+        if !is_own {
+            self.look(Call::AssumeRole, |world| enter(world, account, role)).await?;
+        }
+        let place = (account.clone(), region.clone());
+        let all = |world: &mut World| Ok(world.foreign.get(&place).cloned().unwrap_or_default());
+        let found = self.look_in(region, Call::ListAssociations, all).await?;
+        self.look_in(region, Call::DescribeMaintenanceWindows, |_| Ok(())).await?;
+        for thing in &found {
+            // Each thing costs what the adapters need for it.
+            let calls: &[Call] = match thing {
+                ForeignPatching::Association(_) => &[Call::DescribeAssociation],
+                ForeignPatching::Window(_) => &[
+                    Call::DescribeMaintenanceWindowTasks,
+                    Call::DescribeMaintenanceWindowTargets,
+                    Call::GetMaintenanceWindowTask,
+                ],
+                ForeignPatching::Group(_) => &[],
+            };
+            for call in calls {
+                self.look_in(region, *call, |_| Ok(())).await?;
+            }
+        }
+        self.look_in(region, Call::DescribePatchGroups, |_| Ok(())).await?;
+        Ok(found)
+    }
+}
+
+/// Lets somebody into an account of the organization that can be used.
+fn enter(world: &World, account: &AccountId, role: &RoleName) -> Result<(), CloudError> {
+    let known = world.organization.account(account);
+    if known.is_some_and(|known| known.state == AccountState::Active) {
+        return Ok(());
+    }
+    let message =
+        format!("User is not authorized to perform: sts:AssumeRole on {role} of {account}");
+    Err(failed(Call::AssumeRole, CloudErrorKind::Denied, "AccessDenied", message))
 }

@@ -20,8 +20,8 @@ use crate::{
         world::World,
     },
     state::{
-        Account, AccountState, BaselineSeen, Organization, Snapshot, StackSetSpec, StackSpec,
-        StackStatus, Switch, Unit,
+        Account, AccountState, BaselineSeen, ForeignPatching, Organization, Snapshot, StackSetSpec,
+        StackSpec, StackStatus, Switch, Unit,
     },
 };
 
@@ -245,6 +245,17 @@ impl SimulatedAws {
         let mut world = self.world_now();
         world.delete_baseline(&baseline.id);
         world.own_baselines.push(OwnBaseline::put(baseline));
+    }
+
+    /// Puts patching into an account that somebody set up there.
+    pub fn put_foreign_patching(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        patching: ForeignPatching,
+    ) {
+        let place = (account.clone(), region.clone());
+        self.world_now().foreign.entry(place).or_default().push(patching);
     }
 
     /// Stops an operation, as somebody can in the console. One that still waits never begins.

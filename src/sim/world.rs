@@ -19,7 +19,7 @@ use crate::{
         stack::Stack,
         stack_set::{Retained, StackSet},
     },
-    state::{BaselineSeen, Organization, Preferences, RegionStatus, Snapshot},
+    state::{BaselineSeen, ForeignPatching, Organization, Preferences, RegionStatus, Snapshot},
 };
 
 /// The simulated world.
@@ -44,6 +44,8 @@ pub(super) struct World {
     pub(super) retained: Retained,
     pub(super) stacks: BTreeMap<(Region, StackName), Stack>,
     pub(super) buckets: BTreeMap<BucketName, Bucket>,
+    /// What somebody set up in the accounts themselves.
+    pub(super) foreign: BTreeMap<(AccountId, Region), Vec<ForeignPatching>>,
     /// Accounts in which nothing can be made, and why.
     pub(super) failing: BTreeMap<AccountId, String>,
     /// Accounts that had a stack of a stack set at any time.
@@ -87,6 +89,7 @@ impl World {
             retained: Retained::new(),
             stacks: BTreeMap::new(),
             buckets: BTreeMap::new(),
+            foreign: BTreeMap::new(),
             failing: BTreeMap::new(),
             deployed: BTreeSet::new(),
             auto_operations: 0,

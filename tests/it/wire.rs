@@ -1,6 +1,7 @@
 //! The adapters handle AWS's answers: pages, throttling, error codes, missing fields, lost replies.
 #![cfg(feature = "aws")]
 
+mod member;
 mod objects;
 mod stack_sets;
 mod stacks;

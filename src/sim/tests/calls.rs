@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use super::{AS, Named, account, aws, create, make_set, ou, run, set, spec, wait};
+use super::{AS, Named, account, aws, create, make_set, ou, region, run, set, spec, wait};
 use crate::{
     cloud::{Call, CloudErrorKind, CloudRead as _, CloudWrite as _, TemplateFrom, TrustedAccess},
-    ids::CallAs,
+    ids::{CallAs, RoleName},
     sim::{Fault, Lasts, On, Pages, Paths, SimulatedAws, What, When, example_snapshot},
-    state::Switch,
+    state::{ForeignPatching, PatchGroup, Switch},
 };
 
 #[test]
@@ -154,4 +154,24 @@ fn listings_may_lag() {
         assert_eq!(aws.running_operations(AS, &set("a")).await.unwrap(), []);
         assert!(!aws.instances(AS, &set("a")).await.unwrap().values().any(outdated));
     });
+}
+
+#[test]
+fn an_account_is_entered_with_a_role_unless_it_is_the_callers_own_or_can_t_be_used() {
+    let aws = aws();
+    let role = RoleName::of_organizations();
+    let (region, other) = (region("us-east-1"), region("eu-west-1"));
+    let (member, own) = (account(&aws, "audit"), run(aws.caller()).unwrap().account);
+    let group = ForeignPatching::Group(PatchGroup { name: "web".to_owned(), baselines: [].into() });
+    aws.put_foreign_patching(&member, &region, group.clone());
+
+    assert_eq!(run(aws.patching_in(&member, &region, &role)), Ok(vec![group]));
+    assert_eq!(run(aws.patching_in(&member, &other, &role)), Ok(Vec::new()));
+    assert_eq!(aws.calls()[&Call::AssumeRole], 2);
+    assert_eq!(run(aws.patching_in(&own, &region, &role)), Ok(Vec::new()));
+    assert_eq!(aws.calls()[&Call::AssumeRole], 2);
+
+    aws.suspend_account(&member);
+    let error = run(aws.patching_in(&member, &region, &role)).unwrap_err();
+    assert_eq!((error.call, error.kind), (Call::AssumeRole, CloudErrorKind::Denied));
 }
