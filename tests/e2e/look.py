@@ -15,6 +15,19 @@ from organization import GLOBAL, HOME
 PREFIXES = ("StackSet-orgpatch-", "orgpatch-")
 BUCKET_PREFIX = "aws-quicksetup-patchpolicy-"
 OVERRIDE_KEY = "baseline_overrides.json"
+BASELINE_PREFIX = "orgpatch-"
+# What an entry of the override object has, and nothing else.
+ENTRY_KEYS = {
+    "OperatingSystem",
+    "GlobalFilters",
+    "ApprovalRules",
+    "ApprovedPatches",
+    "ApprovedPatchesComplianceLevel",
+    "ApprovedPatchesEnableNonSecurity",
+    "RejectedPatches",
+    "RejectedPatchesAction",
+    "Sources",
+}
 # StackSets puts a UUID behind the name of the set.
 _UUID = re.compile(r"-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
@@ -63,6 +76,15 @@ class StackSet:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """A patch baseline of the owner's that is called like orgpatch's."""
+
+    id: str
+    tags: dict[str, str]
+    says: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Footprint:
     """All that orgpatch could have made. Two are equal if nothing happened between."""
 
@@ -95,6 +117,15 @@ class Footprint:
     def operations(self) -> set[str]:
         """The ids of all StackSets operations."""
         return {each for found in self.stack_sets for each in found.operations}
+
+    def bucket(self, home: str) -> str:
+        """The override bucket of the ring whose home stack is called so."""
+        [stack] = [stack for stack in self.stacks if stack.name == home]
+        return f"{BUCKET_PREFIX}{stack.account}-{stack.parameters['RingId']}"
+
+    def buckets(self) -> set[str]:
+        """All override buckets, without those for access logs."""
+        return {name for name, _ in self.objects if "-access-log-" not in name}
 
 
 def footprint(
@@ -132,12 +163,67 @@ def override_bucket(emulator: Emulator, owner: str = MANAGEMENT_ACCOUNT) -> str:
 
 
 def overrides(
-    emulator: Emulator, owner: str = MANAGEMENT_ACCOUNT
+    emulator: Emulator, owner: str = MANAGEMENT_ACCOUNT, bucket: str = ""
 ) -> list[dict[str, Any]]:
-    """The override object: what every scan in every account is told to approve."""
+    """The override object: what every scan in every account is told to approve.
+
+    Where there are several rings, `bucket` says whose.
+    """
     s3 = emulator.client("s3", HOME, emulator.administrator(owner))
-    bucket = override_bucket(emulator, owner)
+    bucket = bucket or override_bucket(emulator, owner)
     return json.load(s3.get_object(Bucket=bucket, Key=OVERRIDE_KEY)["Body"])
+
+
+def baselines(emulator: Emulator) -> dict[str, Baseline]:
+    """The management account's baselines that are called like orgpatch's, by name."""
+    ssm = emulator.client("ssm", HOME)
+    pages = ssm.get_paginator("describe_patch_baselines").paginate(
+        Filters=[
+            {"Key": "OWNER", "Values": ["Self"]},
+            {"Key": "NAME_PREFIX", "Values": [BASELINE_PREFIX]},
+        ]
+    )
+    listed = [each for page in pages for each in page["BaselineIdentities"]]
+    names = [each["BaselineName"] for each in listed]
+    assert len(names) == len(set(names)), f"two of one name: {names}"
+    return {
+        each["BaselineName"]: Baseline(
+            id=each["BaselineId"],
+            tags=_pairs(
+                ssm.list_tags_for_resource(
+                    ResourceType="PatchBaseline", ResourceId=each["BaselineId"]
+                )["TagList"]
+            ),
+            says=said(ssm.get_patch_baseline(BaselineId=each["BaselineId"])),
+        )
+        for each in listed
+    }
+
+
+def said(baseline: dict[str, Any]) -> dict[str, Any]:
+    """What a baseline, or an entry of the override object, says to nodes.
+
+    The emulator gives back what it was given. AWS adds what was left away, so that does
+    not count here, nor does the order of filters.
+    """
+    groups = {
+        "GlobalFilters": {"PatchFilters": []},
+        "ApprovalRules": {"PatchRules": []},
+    }
+    says = groups | {key: baseline[key] for key in baseline.keys() & ENTRY_KEYS}
+    return says | {
+        "GlobalFilters": _filters(says["GlobalFilters"]),
+        "ApprovalRules": [
+            {"EnableNonSecurity": False, "ComplianceLevel": "UNSPECIFIED"}
+            | rule
+            | {"PatchFilterGroup": _filters(rule["PatchFilterGroup"])}
+            for rule in says["ApprovalRules"]["PatchRules"]
+        ],
+    }
+
+
+def _filters(group: dict[str, Any]) -> dict[str, list[str]]:
+    return {each["Key"]: sorted(each["Values"]) for each in group["PatchFilters"]}
 
 
 def _stacks(emulator: Emulator, account: str, region: str) -> Iterator[Stack]:

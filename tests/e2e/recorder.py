@@ -97,6 +97,8 @@ class Recorder:
     url: str
     upstream: str
     calls: set[str] = field(default_factory=set)
+    # Those that were made with the credentials of a role that orgpatch has taken on.
+    calls_in_roles: set[str] = field(default_factory=set)
     log: list[Request] = field(default_factory=list)
     rewrites: list[Rewrite] = field(default_factory=list)
     # Whether operations of StackSets are given the time to end before anybody asks how
@@ -137,10 +139,10 @@ class Recorder:
         """Has the next answers to `call` that contain `old` say `new` instead."""
         self.rewrites.append(Rewrite(call, old, new, times))
 
-    def answered(self, call: str, body: bytes) -> bytes:
+    def answered(self, call: str, body: bytes, *, in_role: bool) -> bytes:
         """What is passed on of an answer."""
         with self._lock:
-            self.calls.add(call)
+            (self.calls_in_roles if in_role else self.calls).add(call)
             for each in self.rewrites:
                 if each.call == call and each.times and each.old.encode() in body:
                     each.times -= 1
@@ -208,7 +210,9 @@ def recording(upstream: str, *, is_patient: bool = False) -> Iterator[Recorder]:
                 if not _still_runs(call, answer):
                     break
                 time.sleep(SECONDS_PER_OPERATION)
-            answer = recorder.answered(call, answer)
+            # Only such credentials come with a token.
+            in_role = "x-amz-security-token" in lower
+            answer = recorder.answered(call, answer, in_role=in_role)
             if not recorder.lets_through(request, after=True):
                 time.sleep(SECONDS_PER_OPERATION if recorder.is_patient else 0)
                 return self._drop()

@@ -56,7 +56,11 @@ def opened(folder: Path) -> Iterator[World]:
             for service, region in _CLIENTS:
                 started.client(service, region)
         yield World(
-            started, _seed(started), organization.seed_baselines(started), folder
+            started,
+            _seed(started),
+            organization.seed_baselines(started),
+            folder,
+            started.url,
         )
 
 

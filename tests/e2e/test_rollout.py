@@ -41,18 +41,6 @@ FOREIGN_TEMPLATE = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"
 TOKYO_AT_TWO = re.compile(r"cron\(0 17 \? \* SAT \*\)")
 TOKYO_AT_THREE = re.compile(r"cron\(0 18 \? \* SAT \*\)")
 
-OVERRIDE_KEYS = {
-    "OperatingSystem",
-    "GlobalFilters",
-    "ApprovalRules",
-    "ApprovedPatches",
-    "ApprovedPatchesComplianceLevel",
-    "ApprovedPatchesEnableNonSecurity",
-    "RejectedPatches",
-    "RejectedPatchesAction",
-    "Sources",
-}
-
 
 def test_validate_takes_the_policy(world: World) -> None:
     world.run("validate", world.write(world.policy()), keys=None).exits(0)
@@ -112,7 +100,7 @@ def test_apply_reaches_every_covered_account_and_no_other(world: World) -> None:
 def test_the_override_object_says_what_the_baselines_say(world: World) -> None:
     entries = look.overrides(world.emulator)
     assert [each["OperatingSystem"] for each in entries] == sorted(OPERATING_SYSTEMS)
-    assert all(set(each) == OVERRIDE_KEYS for each in entries)
+    assert all(set(each) == look.ENTRY_KEYS for each in entries)
     assert entries == _baselines(world)
 
 
@@ -330,7 +318,7 @@ def _baselines(world: World) -> list[dict[str, Any]]:
     # empty group, and so must the object, or agents would send a null on.
     return [
         {"GlobalFilters": {"PatchFilters": []}}
-        | {key: value for key, value in baseline.items() if key in OVERRIDE_KEYS}
+        | {key: value for key, value in baseline.items() if key in look.ENTRY_KEYS}
         for baseline in found.values()
     ]
 

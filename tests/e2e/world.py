@@ -90,6 +90,8 @@ class World:
     organization: Organization
     baselines: dict[str, str]
     folder: Path
+    # Where orgpatch finds AWS. A test itself always asks the emulator.
+    endpoint: str
 
     def policy(self, **changes: object) -> Policy:
         """A policy for /Workloads and /Security in three Regions, with changes."""
@@ -110,7 +112,7 @@ class World:
 
     def through(self, url: str) -> "World":
         """The same world for orgpatch, which goes through what listens at `url`."""
-        return replace(self, emulator=replace(self.emulator, url=url))
+        return replace(self, endpoint=url)
 
     def run(self, *arguments: str, keys: Keys | None = ROOT_KEYS, **env: str) -> Run:
         """Runs orgpatch to its end."""
@@ -121,7 +123,7 @@ class World:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
-            "AWS_ENDPOINT_URL": self.emulator.url,
+            "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": HOME,
             # Credentials are not to be looked for beyond this environment.
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -164,6 +166,7 @@ def opened(
             organization.seed(started, trusted_access=trusted_access),
             organization.seed_baselines(started),
             folder,
+            started.url,
         )
 
 

@@ -87,18 +87,15 @@ proptest! {
                 // It is answered also where nothing can be planned.
                 continue;
             };
-            match covered.get(id) {
-                Some((ring, how)) => {
-                    prop_assert!(explained.is_in(), "{id}: {:?}", explained.reasons);
-                    prop_assert_eq!(&explained.ring.as_ref().unwrap().name, ring);
-                    prop_assert_eq!(&reach(&explained), how);
-                }
-                None => {
-                    let skipped = planned.skipped.iter().find(|skipped| skipped.account == *id);
-                    let first = explained.reasons.first().map(|reason| &reason.because);
-                    prop_assert_eq!(first, skipped.map(|skipped| &skipped.because));
-                    prop_assert!(explained.reach.is_none());
-                }
+            if let Some((ring, how)) = covered.get(id) {
+                prop_assert!(explained.is_in(), "{id}: {:?}", explained.reasons);
+                prop_assert_eq!(&explained.ring.as_ref().unwrap().name, ring);
+                prop_assert_eq!(&reach(&explained), how);
+            } else {
+                let skipped = planned.skipped.iter().find(|skipped| skipped.account == *id);
+                let first = explained.reasons.first().map(|reason| &reason.because);
+                prop_assert_eq!(first, skipped.map(|skipped| &skipped.because));
+                prop_assert!(explained.reach.is_none());
             }
         }
     }

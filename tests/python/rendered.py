@@ -114,6 +114,7 @@ class Stack:
         self.parameters = self.sent["parameters"]
         self.regions = self.sent.get("regions") or [self.sent["region"]]
         self.is_home = self.name.endswith("-home")
+        self.ring = self.sent["tags"]["orgpatch:ring"]
 
 
 def policies():

@@ -14,6 +14,11 @@ TAGS = [{"Key": "tag:Patch", "Values": ["weekly"]}, {"Key": "tag-key", "Values":
 TAGS_WITH_VALUES = [{"Key": "tag:Patch", "Values": ["true", "yes"]}, {"Key": "tag-key", "Values": ["Tier"]}]
 IDS = [f"i-0000000abcdef01{number:02x}" for number in range(0x23, 0x4C)] + ["mi-0123456789abcdef0"]
 TWELVE_HOURS = "cron(0 0/12 * * ? *)"
+CORPORATE = {
+    "OutputS3BucketName": "corp-patch-logs",
+    "OutputS3KeyPrefix": "ssm",
+    "OutputS3Region": "eu-west-1",
+}
 
 
 class OneOf(set):
@@ -43,16 +48,51 @@ class Policy:
     explorer: bool = True
 
 
+WEEKLY = Policy(
+    scan={
+        "ap-northeast-1": "cron(0 16 * * ? *)",
+        "us-east-1": OneOf({"cron(0 6 * * ? *)", "cron(0 5 * * ? *)"}),
+    },
+    install={
+        "ap-northeast-1": "cron(0 17 ? * SAT *)",
+        "us-east-1": OneOf({"cron(0 7 ? * SUN *)", "cron(0 6 ? * SUN *)"}),
+    },
+)
+# One o'clock in the night of Tokyo, Berlin and New York.
+AT_ONE = WEEKLY.scan | {"eu-west-1": OneOf({"cron(0 0 * * ? *)", "cron(0 23 * * ? *)"})}
+
+
+def at_two(week):
+    """Two o'clock there, on the days that go by a month's Tuesday."""
+    return {
+        "ap-northeast-1": f"cron(0 17 ? * TUE#{week} *)",
+        "eu-west-1": OneOf({f"cron(0 1 ? * TUE#{week} *)", f"cron(0 0 ? * TUE#{week} *)"}),
+        "us-east-1": OneOf({f"cron(0 7 ? * TUE#{week} *)", f"cron(0 6 ? * TUE#{week} *)"}),
+    }
+
+
+# By policy, or by policy and ring where it has more than one.
 TABLE = {
-    "linux-weekly": Policy(
-        scan={
-            "ap-northeast-1": "cron(0 16 * * ? *)",
-            "us-east-1": OneOf({"cron(0 6 * * ? *)", "cron(0 5 * * ? *)"}),
-        },
-        install={
-            "ap-northeast-1": "cron(0 17 ? * SAT *)",
-            "us-east-1": OneOf({"cron(0 7 ? * SUN *)", "cron(0 6 ? * SUN *)"}),
-        },
+    "linux-weekly": WEEKLY,
+    "strategy-near-default": WEEKLY,
+    **{
+        f"strategy-{what}/{ring}": WEEKLY
+        for what in ("days-after-release", "up-to-a-date", "only-named")
+        for ring in ("staging", "prod")
+    },
+    "rings/early": Policy(scan=AT_ONE, install={"ap-northeast-1": "cron(0 18 * * ? *)"}),
+    # Five and twelve days later it is a Sunday. Two o'clock there is still Saturday in UTC in Tokyo.
+    "rings/staging": Policy(
+        scan=AT_ONE,
+        install=at_two(2),
+        days_later={"ap-northeast-1": "4", "eu-west-1": "5", "us-east-1": "5"},
+    ),
+    "rings/prod": Policy(
+        scan=AT_ONE,
+        install=at_two(3),
+        days_later={"ap-northeast-1": "4", "eu-west-1": "5", "us-east-1": "5"},
+        concurrency="5%",
+        errors="0",
     ),
     "scan-only": Policy(scan=dict.fromkeys(["ap-northeast-1", "eu-west-1", "us-east-1"], TWELVE_HOURS)),
     "tagged-servers": Policy(
@@ -76,19 +116,35 @@ TABLE = {
         },
         explorer=False,
     ),
-    "every-key": Policy(
-        scan=dict.fromkeys(["ap-northeast-1", "eu-west-1"], TWELVE_HOURS),
-        install=dict.fromkeys(["ap-northeast-1", "eu-west-1"], "cron(0 2 ? * TUE#3 *)"),
+    "every-key/web": Policy(
+        scan={"eu-west-1": OneOf({"cron(0 4 * * ? *)", "cron(0 3 * * ? *)"})},
+        install={"eu-west-1": OneOf({"cron(0 3 ? * TUE#2 *)", "cron(0 2 ? * TUE#2 *)"})},
+        days_later={"eu-west-1": "5"},
+        commands=[{"Key": "tag:Patch", "Values": ["true"]}],
+        automations=[{"Key": "tag:Patch", "Values": ["true"]}],
+        concurrency="20%",
+        errors="5%",
+        output=CORPORATE,
+        calendars={"eu-west-1": ["arn:aws:ssm:eu-west-1:111122223333:document/web"]},
+        explorer=False,
+    ),
+    # Noon and midnight there. The third Tuesday is a Monday in UTC in Tokyo: six days after the second.
+    "every-key/rest": Policy(
+        scan={
+            "ap-northeast-1": "cron(0 3/12 * * ? *)",
+            "eu-west-1": OneOf({"cron(0 11/12 * * ? *)", "cron(0 10/12 * * ? *)"}),
+        },
+        install={
+            "ap-northeast-1": "cron(0 17 ? * TUE#2 *)",
+            "eu-west-1": OneOf({"cron(0 1 ? * TUE#3 *)", "cron(0 0 ? * TUE#3 *)"}),
+        },
+        days_later={"ap-northeast-1": "6"},
         commands=TAGS_WITH_VALUES,
         automations=TAGS_WITH_VALUES,
         reboot="NoReboot",
         concurrency="5",
         errors="1",
-        output={
-            "OutputS3BucketName": "corp-patch-logs",
-            "OutputS3KeyPrefix": "ssm",
-            "OutputS3Region": "eu-west-1",
-        },
+        output=CORPORATE,
         calendars={
             "ap-northeast-1": ["arn:aws:ssm:ap-northeast-1:111122223333:document/holidays"],
             "eu-west-1": ["arn:aws:ssm:eu-west-1:111122223333:document/holidays"],
@@ -210,7 +266,7 @@ def expected(policy, account, region, ring):
         made[-1]["Parameters"]["OpsDataSources"] = ["Association,EC2,ssm-patchmanager"]
     if policy.install:
         more = {"CalendarNames": policy.calendars[region]} if policy.calendars else {}
-        more |= {"ScheduleOffset": policy.days_later[region]} if policy.days_later else {}
+        more |= {"ScheduleOffset": policy.days_later[region]} if region in policy.days_later else {}
         made.append(
             command(
                 "InstallPatches",
@@ -246,13 +302,27 @@ def account_of(stack):
     return MEMBER if "stack_set" in stack.sent else OWNER
 
 
-def test_every_rendered_policy_stands_in_the_table():
-    assert not FOLDER or set(policies()) == set(TABLE)
+def row(name, stack):
+    """The row of the table that a stack of a policy belongs to."""
+    return name if stack.ring == "main" else f"{name}/{stack.ring}"
+
+
+def rows():
+    """The stacks of every ring, by its row of the table."""
+    found = {}
+    for name, stacks in policies().items():
+        for stack in stacks:
+            found.setdefault(row(name, stack), []).append(stack)
+    return found
+
+
+def test_every_ring_of_a_rendered_policy_stands_in_the_table():
+    assert not FOLDER or set(rows()) == set(TABLE)
 
 
 @pytest.mark.parametrize(("name", "stack", "region"), PLACES)
 def test_an_account_has_quick_setups_associations(name, stack: Stack, region):
-    policy, ring, account = TABLE[name], stack.parameters["RingId"], account_of(stack)
+    policy, ring, account = TABLE[row(name, stack)], stack.parameters["RingId"], account_of(stack)
     found = associations(resolve(stack.text, stack.parameters, account, region))
     wanted = expected(policy, account, region, ring)
     assert set(found) == set(wanted)
@@ -264,7 +334,7 @@ def test_an_account_has_quick_setups_associations(name, stack: Stack, region):
 @pytest.mark.parametrize(("name", "stack", "region"), HOMES)
 def test_the_owner_has_the_hourly_one_in_the_home_region(name, stack, region):
     ring = stack.parameters["RingId"]
-    assert TABLE[name]
+    assert TABLE[row(name, stack)]
     assert associations(resolve(stack.text, stack.parameters, OWNER, region)) == {
         f"AWS-QuickSetup-PatchPolicy-BaselineRemediation-{ring}": {
             "AssociationName": f"AWS-QuickSetup-PatchPolicy-BaselineRemediation-{ring}",
@@ -276,10 +346,10 @@ def test_the_owner_has_the_hourly_one_in_the_home_region(name, stack, region):
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_all_stacks_of_a_policy_are_of_one_ring_and_know_the_bucket(name):
+def test_all_stacks_of_a_ring_have_its_id_and_know_its_bucket(name):
     if not FOLDER:
         pytest.skip("ORGPATCH_RENDERED is not set")
-    stacks = policies()[name]
+    stacks = rows()[name]
     assert len({stack.parameters["RingId"] for stack in stacks}) == 1
     (home,) = [stack for stack in stacks if stack.is_home]
     (region,) = home.regions
@@ -308,7 +378,7 @@ def test_what_remediation_is_told_of_targets_is_what_the_associations_target(nam
         "ResourceGroup": [{"Key": "resource-groups:Name", "Values": values}],
         "InstanceIds": [{"Key": "InstanceIds", "Values": values}],
     }
-    assert made[kind] == TABLE[name].commands
+    assert made[kind] == TABLE[row(name, stack)].commands
     document = resolve(stack.text, stack.parameters, MEMBER, region)["NameTagRemediationDocument"]
     content = document.properties["Content"]
     assert content["parameters"]["TargetValues"]["default"] == stack.parameters["TargetValues"]

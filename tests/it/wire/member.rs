@@ -47,8 +47,8 @@ fn tagged(key: &str, value: &str) -> NodeTarget {
     NodeTarget { key: key.to_owned(), values: vec![value.to_owned()] }
 }
 
-#[test]
-fn an_account_is_entered_and_everything_that_patches_there_is_read() {
+/// All that the adapter is answered in an account in which everything patches.
+fn everything() -> Vec<Reply> {
     let first = r#"{"Associations":[
         {"Name":"AWS-UpdateSSMAgent","AssociationId":"a-0"},
         {"Name":"AWS-RunPatchBaseline","AssociationId":"a-1",
@@ -59,7 +59,7 @@ fn an_account_is_entered_and_everything_that_patches_there_is_read() {
         {"Name":"arn:aws:ssm:us-east-1:111122223333:document/AWS-RunPatchBaseline","AssociationId":"a-2",
          "Targets":[{"Key":"tag:Role","Values":["web"]}],"ScheduleExpression":"cron(0 2 ? * TUE#2 *)","ScheduleOffset":3},
         {"Name":"AWS-RunPatchBaseline","AssociationId":"a-3"}]}"#;
-    let script = vec![
+    vec![
         identity(),
         session(),
         answer(200, first),
@@ -92,10 +92,13 @@ fn an_account_is_entered_and_everything_that_patches_there_is_read() {
             r#"{"Mappings":[{"PatchGroup":"web","BaselineIdentity":{"BaselineId":"pb-0123456789abcdef0"}},
                 {"PatchGroup":"web","BaselineIdentity":{"BaselineId":"pb-0123456789abcdef1"}}]}"#,
         ),
-    ];
+    ]
+}
 
+#[test]
+fn an_account_is_entered_and_everything_that_patches_there_is_read() {
     let (found, requests) =
-        with(script, async |aws| look(&aws, MEMBER, "us-east-1").await.unwrap());
+        with(everything(), async |aws| look(&aws, MEMBER, "us-east-1").await.unwrap());
 
     assert_eq!(
         found,
