@@ -77,7 +77,7 @@ impl<C: CloudWrite, T: Fn(Event<'_>)> Performer<'_, C, T> {
                     Answer::Stopped(made) => Ok(made.into()),
                 }
             }
-            Action::CreateBaseline { spec } => {
+            Action::CreateBaseline { spec, changes: _ } => {
                 let token = self.operation_id(step);
                 self.by_one_call(step, || cloud.create_baseline(spec, token.as_str())).await
             }

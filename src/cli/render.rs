@@ -19,6 +19,11 @@ use crate::{
     state::{Deployment, OVERRIDE_KEY, Observed, StackSpec, Template},
 };
 
+const KEY_STATEMENT: &str = "key-policy-statement.json";
+
+/// Files that have the same name in every ring.
+const NAMED_ALIKE: [&str; 2] = [OVERRIDE_KEY, KEY_STATEMENT];
+
 pub(super) async fn run(
     args: &RenderArgs,
     world: &World,
@@ -47,7 +52,13 @@ async fn render(
     for ring in &desired.rings {
         if let Some(deployment) = ring.deployment() {
             for (name, text) in files(deployment, &observed)? {
-                let path = args.out.join(name);
+                // What each ring's bucket has under the same name gets a folder for each ring.
+                let is_shared = NAMED_ALIKE.contains(&name.as_str()) && policy.rings.len() > 1;
+                let path = if is_shared {
+                    args.out.join(ring.name.as_str()).join(name)
+                } else {
+                    args.out.join(name)
+                };
                 write(&path, &text)?;
                 terminal.out(&format!("{}\n", path.display()));
             }
@@ -57,8 +68,8 @@ async fn render(
 }
 
 fn files(deployment: &Deployment, observed: &Observed) -> Result<Vec<(String, String)>, Failure> {
-    let Home { spec: home, content: baselines, .. } =
-        home_stack(deployment, observed).map_err(|blocked| {
+    let Home { spec: home, content: baselines, made, .. } = home_stack(deployment, observed)
+        .map_err(|blocked| {
             let reasons: Vec<String> = blocked
                 .iter()
                 .map(|blocked| format!("{}: {}", blocked.subject, blocked.because))
@@ -71,7 +82,10 @@ fn files(deployment: &Deployment, observed: &Observed) -> Result<Vec<(String, St
         String::from_utf8_lossy(&override_body(&baselines)).into_owned(),
     )];
     if let Some(statement) = &deployment.key_statement {
-        files.push(("key-policy-statement.json".to_owned(), statement.clone()));
+        files.push((KEY_STATEMENT.to_owned(), statement.clone()));
+    }
+    for spec in &made {
+        files.push((format!("{}.json", spec.name), format!("{:#}\n", json!(spec))));
     }
     let mut add = |name: &str, template: &Template, sent: Value| {
         files.push((format!("{name}.template.json"), template.body().to_owned()));

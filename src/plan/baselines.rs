@@ -114,7 +114,13 @@ fn from(wanted: &BaselineWanted, seen: &BaselineSeen) -> Resolved {
     match wanted {
         BaselineWanted::Made(making) => match &making.content {
             MadeFrom::AwsDefault { approval, rejected } => {
-                Resolved::Made(spec(making, seen.content.with(approval, rejected)))
+                let content = seen.content.with(approval, rejected);
+                // What is AWS's default all the same need not be made.
+                if content.says_the_same(&seen.content) {
+                    Resolved::Taken(seen.clone())
+                } else {
+                    Resolved::Made(spec(making, content))
+                }
             }
             MadeFrom::Rules(content) => Resolved::Made(spec(making, content.clone())),
         },
@@ -174,7 +180,11 @@ pub(super) fn plan_baselines(
         let there: Vec<&BaselineMade> = own.named.iter().filter(|b| b.name == *name).collect();
         match there.as_slice() {
             [] => {
-                let action = Action::CreateBaseline { spec: Box::new(spec.clone()) };
+                let empty = Baseline::empty(spec.content.operating_system);
+                let action = Action::CreateBaseline {
+                    spec: Box::new(spec.clone()),
+                    changes: of_baselines(&[empty], from_ref(&spec.content)),
+                };
                 let id = format!("baseline/{name}/create");
                 ready.insert(steps.push(&id, action, "it does not exist", BTreeSet::new()));
                 made += 1;

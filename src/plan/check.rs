@@ -94,7 +94,7 @@ fn ours(plan: &Plan, step: &Step, flaws: &mut Vec<Flaw>) {
         | Action::TakeBack { spec, .. } => {
             spec.name.as_str().starts_with(&prefix) && tagged(&spec.tags)
         }
-        Action::CreateBaseline { spec } | Action::UpdateBaseline { spec, .. } => {
+        Action::CreateBaseline { spec, .. } | Action::UpdateBaseline { spec, .. } => {
             spec.name.as_str().starts_with(&prefix) && tagged(&spec.tags)
         }
         Action::DeleteBaseline { name, .. } => name.as_str().starts_with(&prefix),

@@ -15,8 +15,9 @@ use crate::{
         steps::Steps,
     },
     state::{
-        BASELINES_PARAMETER, Baseline, Deployment, Desired, Encryption, KeepLogs, Leaving,
-        Observed, OverrideSeen, Ownership, Ring, Seen, StackSeen, StackSpec, StackStatus, Wish,
+        BASELINES_PARAMETER, Baseline, BaselineSpec, Deployment, Desired, Encryption, KeepLogs,
+        Leaving, Observed, OverrideSeen, Ownership, Ring, Seen, StackSeen, StackSpec, StackStatus,
+        Wish,
     },
 };
 
@@ -41,7 +42,7 @@ pub(super) fn plan_home(
     warnings: &mut Vec<String>,
 ) -> Result<HomePlan, Vec<Blocked>> {
     let ResolvedAll { rules, without } = baselines::resolve(deployment, observed)?;
-    let Home { spec, content, without } = of_rules(deployment, &rules, without);
+    let Home { spec, content, without, .. } = of_rules(deployment, &rules, without);
     for system in without {
         warnings.push(format!(
             "AWS has no default baseline for {system} in {}, so its nodes would fail with exit code 163; name a baseline of your own if you have such nodes",
@@ -149,6 +150,8 @@ pub struct Home {
     pub spec: StackSpec,
     /// What the override object should say.
     pub content: Vec<Baseline>,
+    /// The baselines that orgpatch makes.
+    pub made: Vec<BaselineSpec>,
     /// Operating systems that are left out, since AWS has no default baseline for them there.
     pub without: Vec<OperatingSystem>,
 }
@@ -174,7 +177,11 @@ fn of_rules(
     let parameter = serde_json::to_string(&references).unwrap_or_default();
     spec.parameters.insert(BASELINES_PARAMETER.to_owned(), parameter);
     let content = rules.values().map(|rules| rules.content().clone()).collect();
-    Home { spec, content, without }
+    let made = rules.values().filter_map(|rules| match rules {
+        Resolved::Made(spec) => Some(spec.clone()),
+        Resolved::Taken(_) => None,
+    });
+    Home { spec, content, made: made.collect(), without }
 }
 
 /// The buckets of a home stack: what it says it made, and the name that is ours by construction.

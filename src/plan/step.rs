@@ -233,6 +233,8 @@ pub enum Action {
     CreateBaseline {
         /// What it should be.
         spec: Box<BaselineSpec>,
+        /// What it says, beside one that says nothing.
+        changes: Vec<Difference>,
     },
     /// Change a patch baseline in the home Region.
     UpdateBaseline {

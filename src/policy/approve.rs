@@ -24,7 +24,7 @@ pub(super) fn read(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Opti
         problems.push(fields::wrong_kind(node, path, "a map with one key").help(EXAMPLES));
         return None;
     }
-    let fields = fields::map(node, path, &KEYS, &[], problems)?;
+    let fields = fields::map(node, path, &KEYS, problems)?;
     let found: Vec<&str> = KEYS
         .into_iter()
         .filter(|key| fields.entries().iter().any(|(name, _)| name.name == *key))

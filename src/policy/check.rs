@@ -68,7 +68,7 @@ pub fn parse(file: &str, text: &str) -> Result<Policy, Problems> {
 }
 
 fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Policy> {
-    let fields = fields::map(node, "", &KEYS, &[], problems)?;
+    let fields = fields::map(node, "", &KEYS, problems)?;
     version(&fields, problems);
     let name = fields
         .need("name", "name: linux-weekly", problems)
@@ -117,6 +117,9 @@ fn read(file: &str, text: &str, node: &Node, problems: &mut Vec<Problem>) -> Opt
         .map_or_else(Vec::new, |node| exceptions::read(node, problems));
     if let Some(rings) = &rings {
         exceptions::fit(&exceptions, rings, problems);
+        if let Some(iam) = &iam {
+            baselines::fit(rings, &exceptions, iam, &fields, problems);
+        }
         approve::fit(rings, problems);
     }
     let (home_region, read) = (home_region?, targets?);
@@ -237,7 +240,7 @@ fn default_rollout() -> Preferences {
 }
 
 fn rollout(node: &Node, problems: &mut Vec<Problem>) -> Option<Preferences> {
-    let fields = fields::map(node, "rollout", &["accounts", "tolerate", "regions"], &[], problems)?;
+    let fields = fields::map(node, "rollout", &["accounts", "tolerate", "regions"], problems)?;
     let default = default_rollout();
     let concurrency =
         fields.or_default("accounts", default.concurrency_percent, problems, |node, problems| {
@@ -267,7 +270,7 @@ fn default_iam() -> Iam {
 }
 
 fn iam(node: &Node, problems: &mut Vec<Problem>) -> Option<Iam> {
-    let fields = fields::map(node, "iam", &["attach", "permissions_boundary"], &[], problems)?;
+    let fields = fields::map(node, "iam", &["attach", "permissions_boundary"], problems)?;
     let default = default_iam();
     let attach = fields.or_default("attach", default.attach, problems, |node, problems| {
         fields::choice(node, "iam.attach", &SWITCH, problems)
@@ -300,7 +303,7 @@ fn iam(node: &Node, problems: &mut Vec<Problem>) -> Option<Iam> {
 }
 
 fn logs(node: &Node, home: Option<&At<Region>>, problems: &mut Vec<Problem>) -> Option<Logs> {
-    let fields = fields::map(node, "logs", &["bucket", "prefix", "region"], &[], problems)?;
+    let fields = fields::map(node, "logs", &["bucket", "prefix", "region"], problems)?;
     let bucket = fields
         .need("bucket", "bucket: corp-patch-logs", problems)
         .and_then(|node| fields::name(node, "logs.bucket", problems));
@@ -320,13 +323,8 @@ fn logs(node: &Node, home: Option<&At<Region>>, problems: &mut Vec<Problem>) -> 
 }
 
 fn guards(node: &Node, problems: &mut Vec<Problem>) -> Option<Guards> {
-    let fields = fields::map(
-        node,
-        "guards",
-        &["max_removed_accounts", "max_changed_accounts"],
-        &[],
-        problems,
-    )?;
+    let fields =
+        fields::map(node, "guards", &["max_removed_accounts", "max_changed_accounts"], problems)?;
     let removed = fields.or_default("max_removed_accounts", 0, problems, |node, problems| {
         fields::number(node, "guards.max_removed_accounts", 0..=100_000, problems)
     });
@@ -337,7 +335,7 @@ fn guards(node: &Node, problems: &mut Vec<Problem>) -> Option<Guards> {
 }
 
 fn conflict_check(node: &Node, problems: &mut Vec<Problem>) -> Option<ConflictCheck> {
-    let fields = fields::map(node, "checks", &["conflicts"], &[], problems)?;
+    let fields = fields::map(node, "checks", &["conflicts"], problems)?;
     fields.or_default("conflicts", ConflictCheck::Error, problems, |node, problems| {
         let choices = [
             ("error", ConflictCheck::Error),

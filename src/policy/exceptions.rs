@@ -59,7 +59,7 @@ fn exception(node: &Node, problems: &mut Vec<Problem>) -> Option<Exception> {
         ));
         return None;
     }
-    let fields = fields::map(node, "exceptions", &KEYS, &[], problems)?;
+    let fields = fields::map(node, "exceptions", &KEYS, problems)?;
     let patch = fields
         .need("patch", "patch: \"kernel-*\"", problems)
         .and_then(|node| fields::text(node, "exceptions.patch", problems));

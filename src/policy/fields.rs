@@ -24,12 +24,11 @@ pub(super) struct Fields<'a> {
     meant: Vec<&'static str>,
 }
 
-/// Reads a map that may have these keys. `later` are keys of the language that are not supported yet.
+/// Reads a map that may have these keys.
 pub(super) fn map<'a>(
     node: &'a Node,
     path: &str,
     known: &[&'static str],
-    later: &[&'static str],
     problems: &mut Vec<Problem>,
 ) -> Option<Fields<'a>> {
     let Value::Map(entries) = &node.value else {
@@ -41,16 +40,10 @@ pub(super) fn map<'a>(
         if known.contains(&key.name.as_str()) {
             continue;
         }
-        problems.push(if later.contains(&key.name.as_str()) {
-            not_yet(
-                &key.place,
-                &format!("the key `{}`", key.name),
-                "Leave it out for now; a later version will take it.",
-            )
-        } else {
+        problems.push({
             let place = if path.is_empty() { "a policy".to_owned() } else { format!("`{path}`") };
             let problem = Problem::at(&key.place, format!("unknown key `{}` in {place}", key.name));
-            match super::error::nearest(&key.name, known.iter().chain(later).copied()) {
+            match super::error::nearest(&key.name, known.iter().copied()) {
                 Some(near) => {
                     meant.extend(known.iter().find(|key| **key == near));
                     problem.help(format!("Did you mean `{near}`?"))
@@ -73,12 +66,6 @@ pub(super) fn any_map<'a>(
         return None;
     };
     Some(Fields { entries, place: &node.place, path: path.to_owned(), meant: Vec::new() })
-}
-
-/// The problem of something that the language has and this version does not, with what to write instead.
-pub(super) fn not_yet(place: &Place, what: &str, instead: &str) -> Problem {
-    Problem::at(place, format!("{what} is not supported yet by this version of orgpatch"))
-        .help(instead)
 }
 
 impl<'a> Fields<'a> {

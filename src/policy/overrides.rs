@@ -22,7 +22,7 @@ pub(super) fn read(
     home: Option<&At<Region>>,
     problems: &mut Vec<Problem>,
 ) -> Option<Overrides> {
-    let fields = fields::map(node, "overrides", &["encryption", "auditor"], &[], problems)?;
+    let fields = fields::map(node, "overrides", &["encryption", "auditor"], problems)?;
     let encryption = match fields.get("encryption", problems) {
         None => Some(Encryption::S3),
         Some(node) => encryption(node, home, problems),

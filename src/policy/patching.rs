@@ -21,7 +21,7 @@ pub(super) fn read(
     problems: &mut Vec<Problem>,
 ) -> Option<Patching> {
     let keys = ["reboot", "concurrency", "error_threshold"];
-    let fields = fields::map(node, path, &keys, &[], problems)?;
+    let fields = fields::map(node, path, &keys, problems)?;
     let reboot = fields.or_default("reboot", base.reboot, problems, |node, problems| {
         let choices = [("if_needed", Reboot::IfNeeded), ("never", Reboot::Never)];
         fields::choice(node, &format!("{path}.reboot"), &choices, problems)

@@ -84,7 +84,7 @@ impl Defaults {
 }
 
 fn ring(node: &Node, defaults: &Defaults, problems: &mut Vec<Problem>) -> Option<RingWish> {
-    let fields = fields::map(node, "rings", &KEYS, &[], problems)?;
+    let fields = fields::map(node, "rings", &KEYS, problems)?;
     let name: Option<At<RingName>> = fields
         .need("name", "name: staging", problems)
         .and_then(|node| fields::name(node, "rings.name", problems));

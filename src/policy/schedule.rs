@@ -42,7 +42,7 @@ pub(super) fn read(
     problems: &mut Vec<Problem>,
 ) -> Option<Schedule> {
     let known = ["scan", "install", "timezone", "calendars"];
-    let fields = fields::map(node, path, &known, &[], problems)?;
+    let fields = fields::map(node, path, &known, problems)?;
     let scan = match (fields.has_any(&["scan"]), base) {
         (false, Some(base)) => Some(base.scan.clone()),
         _ => fields

@@ -33,8 +33,7 @@ pub(super) fn read(
     policy: &Fields<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<TargetsRead> {
-    let fields =
-        fields::map(node, "targets", &["ous", "regions", "exclude", "nodes"], &[], problems)?;
+    let fields = fields::map(node, "targets", &["ous", "regions", "exclude", "nodes"], problems)?;
     let named = if policy.has_any(&["rings"]) {
         fields.get("ous", problems)
     } else {
@@ -144,8 +143,7 @@ fn exclude(
     node: &Node,
     problems: &mut Vec<Problem>,
 ) -> (Option<Vec<At<OuRef>>>, Vec<ExcludedAccount>) {
-    let Some(fields) = fields::map(node, "targets.exclude", &["ous", "accounts"], &[], problems)
-    else {
+    let Some(fields) = fields::map(node, "targets.exclude", &["ous", "accounts"], problems) else {
         return (None, Vec::new());
     };
     let ous =
@@ -173,7 +171,7 @@ fn excluded_account(node: &Node, problems: &mut Vec<Problem>) -> Option<Excluded
         let id = fields::name(node, PATH, problems)?;
         return Some(ExcludedAccount { id, reason: String::new(), until: None });
     }
-    let fields = fields::map(node, PATH, &["id", "reason", "until"], &[], problems)?;
+    let fields = fields::map(node, PATH, &["id", "reason", "until"], problems)?;
     let id = fields
         .need("id", "id: \"111122223333\"", problems)
         .and_then(|node| fields::name(node, "targets.exclude.accounts.id", problems));
@@ -202,8 +200,7 @@ pub(super) fn nodes(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Opt
         );
         return None;
     }
-    let fields =
-        fields::map(node, path, &["tags", "resource_group", "instance_ids"], &[], problems)?;
+    let fields = fields::map(node, path, &["tags", "resource_group", "instance_ids"], problems)?;
     let mut found: Vec<Option<Nodes>> = Vec::new();
     if let Some(node) = fields.get("tags", problems) {
         found.push(tags(node, &format!("{path}.tags"), problems));

@@ -36,6 +36,7 @@ pub(super) fn differences(step: &Step) -> &[Difference] {
         Action::WriteOverrides { replaces: None, .. } => &[],
         Action::UpdateStack { changes, .. }
         | Action::UpdateStackSet { changes, .. }
+        | Action::CreateBaseline { changes, .. }
         | Action::UpdateBaseline { changes, .. }
         | Action::WriteOverrides { changes, .. } => changes,
         _ => &[],

@@ -34,11 +34,7 @@ pub fn step_words(step: &Step) -> String {
             )
         }
         Action::DeleteStack { region, name } => format!("delete stack {name} in {region}"),
-        Action::CreateBaseline { spec } => format!(
-            "create baseline {} with {}",
-            spec.name,
-            count(spec.content.approval_rules.patch_rules.len(), "rule")
-        ),
+        Action::CreateBaseline { spec, .. } => format!("create baseline {}", spec.name),
         Action::UpdateBaseline { spec, changes, .. } => {
             format!("update baseline {} ({})", spec.name, count(changes.len(), "difference"))
         }

@@ -152,7 +152,7 @@ fn rings_are_two_that_there_are_in_the_order_of_the_file() {
 fn what_no_policy_may_name_is_refused_with_its_place() {
     let text = rings("after_days: 1", "after_days: 30");
 
-    let refused = promoted(&text, &only(&["KB-1"])).unwrap_err();
+    let refused = promoted(&text, &only(&["KB-5034439"])).unwrap_err();
 
     let Unpromoted::NotAPolicy(problems) = refused else { panic!("{refused:?}") };
     assert!(problems.to_string().contains("policy.yaml:12:"), "{problems}");
@@ -499,7 +499,7 @@ fn what_the_command_refuses_changes_nothing() {
         (&[&rings("staging", "prod")[..], &["--until", "2999-01-01"]].concat(), 4, "future"),
         (&[&rings("staging", "prod")[..], &["--until", "2024-04-30"]].concat(), 4, "take some"),
         (&[&rings("staging", "prod")[..], &["--until", "1.6.2024"]].concat(), 252, "2027-01-31"),
-        (&[&rings("staging", "prod")[..], &["--only", "KB-1"]].concat(), 252, "x.yaml:34:"),
+        (&[&rings("staging", "prod")[..], &["--only", "KB-5034439"]].concat(), 252, "x.yaml:34:"),
         (&rings("prod", "staging").to_vec(), 4, "comes behind"),
         (&rings("prod", "prod").to_vec(), 252, "the same ring"),
         (&rings("stagin", "prod").to_vec(), 252, "Did you mean `staging`?"),

@@ -38,13 +38,28 @@ pub(super) fn deployed(desired: &Desired, observed: &Observed) -> Findings {
                 policy: desired.policy.clone(),
                 check: desired.conflict_check,
                 places,
+                help: help(&other, desired, observed),
                 with: With::StackSet { name: name.clone(), maker: other.maker },
                 effect: other.effect,
-                help: other.help.to_owned(),
             });
         }
     }
     findings
+}
+
+/// What to do. A policy of which nothing is there yet may be another one that was renamed.
+fn help(other: &Other, desired: &Desired, observed: &Observed) -> String {
+    let sets = observed.stack_sets.present().into_iter().flatten();
+    let is_there = sets
+        .filter_map(|(_, set)| set.present())
+        .any(|set| Ownership::of(&set.tags, &desired.policy) == Ownership::Ours);
+    match &other.maker {
+        Maker::Policy(name) if !is_there => format!(
+            "If `{}` is `{name}` renamed: put the old name back, or destroy `{name}` with its old file first. The names of all parts are made of the policy's, so nothing of it is found under another one. If they are two policies: {}",
+            desired.policy, other.help
+        ),
+        _ => other.help.to_owned(),
+    }
 }
 
 fn is_named(desired: &Desired, name: &StackSetName) -> bool {

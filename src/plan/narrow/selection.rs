@@ -69,6 +69,8 @@ impl fmt::Display for Narrowed {
 pub struct Selection {
     said: Narrowed,
     places: Places,
+    /// The rings that have to do with the accounts, where accounts are named and no rings.
+    concerned: Option<BTreeSet<RingName>>,
 }
 
 /// The accounts that are meant.
@@ -146,7 +148,13 @@ impl Selection {
         } else {
             these(&chosen, &said.accounts, names)
         };
-        Ok(Self { said, places })
+        let concerned = match &places {
+            Places::These { ous, accounts } if rings.is_empty() => {
+                Some(concerned(plan, ous, accounts))
+            }
+            Places::These { .. } | Places::All => None,
+        };
+        Ok(Self { said, places, concerned })
     }
 
     /// Whether nothing is left out.
@@ -161,7 +169,10 @@ impl Selection {
 
     /// Whether a ring is meant.
     pub fn covers_ring(&self, ring: &RingName) -> bool {
-        self.said.rings.is_empty() || self.said.rings.contains(ring)
+        match &self.concerned {
+            Some(concerned) => concerned.contains(ring),
+            None => self.said.rings.is_empty() || self.said.rings.contains(ring),
+        }
     }
 
     /// Whether an account is meant, in some Region at least.
@@ -189,6 +200,24 @@ impl Selection {
             Places::These { ous, .. } => ous.contains(ou),
         }
     }
+}
+
+/// The rings that cover one of these accounts, or covered it, and those that do something in one of the OUs.
+/// Of another ring nothing is made or changed for their sake.
+fn concerned(
+    plan: &Plan,
+    ous: &BTreeSet<OuId>,
+    accounts: &BTreeSet<AccountId>,
+) -> BTreeSet<RingName> {
+    let covered = plan.coverage.accounts.iter().filter(|(account, _)| accounts.contains(*account));
+    let covering = covered.flat_map(|(_, change)| [Some(&change.ring), change.left.as_ref()]);
+    let acting = plan.steps.iter().filter(|step| match &step.action {
+        Action::AddInstances { targets, .. } | Action::RemoveInstances { targets, .. } => {
+            !targets.ous.is_disjoint(ous) || !targets.accounts.is_disjoint(accounts)
+        }
+        _ => false,
+    });
+    covering.flatten().chain(acting.map(|step| &step.ring)).cloned().collect()
 }
 
 /// OUs with all that is below them, and accounts with those in the OUs.

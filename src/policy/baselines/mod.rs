@@ -13,14 +13,17 @@ mod wanted;
 
 use std::collections::BTreeMap;
 
-use crate::ids::{BaselineName, OperatingSystem};
+use crate::{
+    ids::{BaselineName, OperatingSystem},
+    templates::PermissionsBoundary,
+};
 
 use super::{
     error::{self, Problem},
-    fields,
+    fields::{self, Fields},
     file::{Key, Node, Value},
-    rules::BaselineWish,
-    values::At,
+    rules::{BaselineWish, Exception},
+    values::{At, Iam, RingWish},
 };
 
 pub(super) use content::{DEFAULT_DAYS, day};
@@ -62,6 +65,34 @@ fn system(key: &Key) -> Result<OperatingSystem, Problem> {
     operating_system(&key.name).ok_or_else(|| {
         no_operating_system(&At { value: key.name.clone(), place: key.place.clone() })
     })
+}
+
+/// Whether the hourly renewal may look for the baselines that orgpatch makes, which it finds by their names.
+/// AWS's own boundary lets nobody list baselines (`AWSQuickSetupPatchPolicyPermissionsBoundary`, v5).
+pub(super) fn fit(
+    rings: &[RingWish],
+    exceptions: &[Exception],
+    iam: &Iam,
+    policy: &Fields<'_>,
+    problems: &mut Vec<Problem>,
+) {
+    let makes = |ring: &RingWish| {
+        let rules = |at: &At<BaselineWish>| matches!(at.value, BaselineWish::Rules(_));
+        ring.approve.is_some() || ring.baselines.values().any(rules)
+    };
+    let is_made = !exceptions.is_empty() || rings.iter().any(makes);
+    if is_made
+        && iam.permissions_boundary == PermissionsBoundary::Aws
+        && let Some(node) = policy.get("iam", &mut Vec::new())
+    {
+        problems.push(
+            Problem::at(
+                &node.place,
+                "`iam.permissions_boundary: aws` excludes baselines that orgpatch makes (rules, `approve`, `exceptions`): AWS's boundary lets nobody look baselines up by name, so the hourly renewal would fail",
+            )
+            .help("Write a boundary of your own that allows `ssm:DescribePatchBaselines` beside what AWS's does, or `none`; or name existing baselines by their IDs."),
+        );
+    }
 }
 
 /// The operating system that is spelled so.

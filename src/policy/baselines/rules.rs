@@ -70,7 +70,7 @@ pub(super) fn read(
         approves_something(node, path, &baseline, problems);
         return Some(baseline);
     }
-    let fields = fields::map(node, path, &KEYS, &[], problems)?;
+    let fields = fields::map(node, path, &KEYS, problems)?;
     let full = |key: &str| format!("{path}.{key}");
     if let Some(node) = fields.get("filters", problems)
         && let Some(found) = fields::any_map(node, &full("filters"), problems)

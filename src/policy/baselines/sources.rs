@@ -62,7 +62,7 @@ fn source(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<PatchS
         return None;
     }
     let keys = ["name", "products", "configuration"];
-    let fields = fields::map(node, path, &keys, &[], problems)?;
+    let fields = fields::map(node, path, &keys, problems)?;
     let name = fields
         .need("name", "name: corp", problems)
         .and_then(|node| name(node, &format!("{path}.name"), problems));
