@@ -134,7 +134,10 @@ fn rule_words(rule: &PatchRule) -> String {
     let filters: Vec<String> = filters
         .map(|PatchFilter { key, values }| format!("{} {}", key.to_lowercase(), values.join("|")))
         .collect();
-    format!("{}: {}", filters.join(", "), approval(rule))
+    let level = rule.compliance_level.as_deref().filter(|level| *level != "UNSPECIFIED");
+    let compliance = level.map_or_else(String::new, |level| format!(", compliance {level}"));
+    let outside = if rule.enable_non_security == Some(true) { ", non_security" } else { "" };
+    format!("{}: {}{compliance}{outside}", filters.join(", "), approval(rule))
 }
 
 /// When what a rule matches is approved.

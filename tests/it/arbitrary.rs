@@ -112,6 +112,7 @@ pub(crate) struct Wanted {
     scan: &'static str,
     install: Option<&'static str>,
     ubuntu: &'static str,
+    approve: &'static str,
     pace: &'static str,
 }
 
@@ -145,13 +146,14 @@ impl Wanted {
             "version: 1\nname: weekly\nhome_region: ap-northeast-1\n\
              targets:\n{ous}  regions: [{}]\n  exclude: {{ {excluded_ous}accounts: [{}] }}\n\
              schedule:\n  scan: {}\n{install}\
-             new_accounts: {}\nmanagement_account: {}\nbaselines: {{ ubuntu: {} }}\nrollout: {}\n{}",
+             new_accounts: {}\nmanagement_account: {}\nbaselines: {{ ubuntu: {} }}\n{}rollout: {}\n{}",
             self.regions.join(", "),
             quoted(&ids),
             self.scan,
             self.new_accounts,
             self.management_account,
             self.ubuntu,
+            self.approve,
             self.pace,
             self.rings_text(),
         )
@@ -225,7 +227,8 @@ fn any_wanted(paths: &[String]) -> impl Strategy<Value = Wanted> + use<> {
             select(&["exclude", "include"][..]),
             select(&["daily 01:00", "daily 04:00", "rate(12 hours)"][..]),
             option::of(select(&["sun 02:00", "sat 22:00"][..])),
-            select(&["aws", "pb-0a1b2c3d4e5f60718"][..]),
+            select(&["aws", "pb-0a1b2c3d4e5f60718", "[{ priority: [Required] }]"][..]),
+            select(&["", "approve: { after_days: 3 }\n", "approve: { only: [KB5034439, openssl] }\n"][..]),
             select(&[
                 "{}",
                 "{ accounts: 100%, tolerate: 0% }",
@@ -235,7 +238,7 @@ fn any_wanted(paths: &[String]) -> impl Strategy<Value = Wanted> + use<> {
     )
         .prop_map(|(targets, rest)| {
             let (ous, rings, regions, excluded_ous, excluded_accounts) = targets;
-            let (new_accounts, management_account, scan, install, ubuntu, pace) = rest;
+            let (new_accounts, management_account, scan, install, ubuntu, approve, pace) = rest;
             Wanted {
                 ous,
                 rings,
@@ -247,6 +250,7 @@ fn any_wanted(paths: &[String]) -> impl Strategy<Value = Wanted> + use<> {
                 scan,
                 install,
                 ubuntu,
+                approve,
                 pace,
             }
         })

@@ -1,6 +1,7 @@
 //! A plan reads well and is right: an organization, a plan as people read it, the rollout in the simulated
 //! AWS, and a second plan that has nothing to do.
 
+mod baselines;
 mod conflicts;
 mod moves;
 mod operations;
