@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use crate::{
     apply::{Event, EventKind, Outcome, StepEnd, Stop, perform::Performer},
     cloud::CloudWrite,
-    plan::{Approved, Step, StepId},
+    plan::{Approved, Step, StepId, WaitsFor},
 };
 
 /// Carries out a plan and tells what happens.
@@ -71,6 +71,9 @@ fn start_or_drop<'a>(
         let mut ready = true;
         for id in &step.after {
             match ends.get(id) {
+                Some(StepEnd::DoneInPart(_)) if step.waits_for == WaitsFor::AllOfIt => {
+                    dropped = dropped.or(Some(StepEnd::Skipped(id.clone())));
+                }
                 Some(StepEnd::Done | StepEnd::DoneInPart(_)) => {}
                 Some(StepEnd::Failed(_)) => {
                     dropped = dropped.or(Some(StepEnd::Skipped(id.clone())));

@@ -55,7 +55,7 @@ pub(super) async fn run(
             return Ok(exit);
         }
         if args.expect.is_some() {
-            terminal.say("What was running has ended, and nothing else was done: what comes now has another digest. Run `orgpatch plan` again, look at it, and expect its digest.");
+            terminal.say("What was running has ended, and this plan is carried out as far as it went: what comes now has another digest. Run `orgpatch plan` again, look at it, and expect its digest.");
             return Ok(Exit::InPart);
         }
         terminal.say("\nWhat was running has ended. Looking again.\n");

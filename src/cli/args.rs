@@ -196,7 +196,7 @@ pub(super) struct PromoteArgs {
     pub(super) until: Option<Date>,
 
     /// Give it these patches, and no other.
-    #[arg(long, value_name = "PATCH", num_args = 1..)]
+    #[arg(long, value_name = "PATCH", num_args = 1.., value_delimiter = ',')]
     pub(super) only: Vec<String>,
 
     /// Show the edit and the plan, and write nothing.

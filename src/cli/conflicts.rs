@@ -93,12 +93,12 @@ async fn find<C: CloudRead>(
     Ok(exit(&findings))
 }
 
-/// What could not be read is no success where nothing was found besides.
+/// What could not be read is no success, whatever was found besides.
 fn exit(findings: &Findings) -> Exit {
     let Findings { conflicts, unread } = findings;
     if conflicts.iter().any(|conflict| conflict.check == ConflictCheck::Error) {
         Exit::Refused
-    } else if conflicts.is_empty() && !unread.is_empty() {
+    } else if !unread.is_empty() {
         Exit::Failed
     } else {
         Exit::Done

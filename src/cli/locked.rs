@@ -21,7 +21,7 @@ use crate::{
     cloud::{CloudError, CloudRead, CloudWrite},
     discover::Standing,
     ids::Digest,
-    plan::{Action, Approved},
+    plan::{Action, Approved, Step},
     policy::{self, Policy, RingHome},
     report::lock_news,
 };
@@ -185,6 +185,15 @@ impl<'a, C: CloudRead + CloudWrite> Run<'a, C> {
         terminal: &Terminal,
     ) -> Result<Vec<HeldLock<'a, C>>, Failure> {
         let mut held: Vec<HeldLock<'a, C>> = Vec::new();
+        let is_looked_at = |step: &Step| self.locks.iter().any(|seen| seen.home.ring == step.ring);
+        let mut changing = approved.plan().steps.iter().filter(|step| !step.action.is_wait());
+        if let Some(step) = changing.find(|step| !is_looked_at(step)) {
+            let message = format!(
+                "the ring {} was found after its lock could have been looked at; nothing was changed",
+                step.ring
+            );
+            return Err(Failure::new(Exit::Refused, message).help("Run the same command again."));
+        }
         for seen in &self.locks {
             let steps: Vec<&Action> = approved
                 .plan()

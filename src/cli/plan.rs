@@ -77,7 +77,16 @@ async fn show<C: CloudRead>(
                 continue;
             }
         };
-        let plan = args.selection.narrow(look.plan)?;
+        let plan = match args.selection.narrow(look.plan) {
+            Ok(plan) => plan,
+            Err(failure) if is_one => return Err(failure),
+            Err(failure) => {
+                terminal.say(&format!("{}:", file.display()));
+                terminal.failure(&failure);
+                end = end.or_worse(failure.exit);
+                continue;
+            }
+        };
         let look = Look { plan, ..look };
         match (args.output, is_one) {
             (PlanOutput::Text, true) => terminal.out(&plan_text(&look.plan, args.show.into())),

@@ -13,7 +13,7 @@ use crate::{
     discover::{self, Found, Standing},
     ids::Region,
     plan::{self, Plan},
-    policy::{self, AccessLogs, Additions, Policy, Surroundings},
+    policy::{self, AccessLogs, Additions, Policy, Problems, Surroundings},
     state::{Desired, NoSnapshot, Observed, Organization, RegionStatus, Snapshot, read_snapshot},
 };
 
@@ -113,7 +113,11 @@ pub(super) fn policy(path: &Path) -> Result<Policy, Failure> {
         Failure::new(Exit::Usage, format!("`{name}` is not a text file: byte {place} is not UTF-8"))
             .help("Is this really a policy file?")
     })?;
-    policy::parse(&name, &text).map_err(|problems| Failure::policy(Exit::Usage, &problems))
+    let refused = |problems: Problems| Failure::policy(Exit::Usage, &problems);
+    let policy = policy::parse(&name, &text).map_err(refused)?;
+    // What no day of the plan can mean is wrong with the file, too.
+    policy.on(clock::today()).map_err(refused)?;
+    Ok(policy)
 }
 
 /// Reads a recorded organization.
@@ -244,9 +248,7 @@ pub(super) async fn look_on(
             .map_err(|problems| Failure::policy(Exit::Failed, &problems))?,
         Wish::Removed(additions, logs) => policy::removal(policy, surroundings, additions, logs),
     };
-    desired.warnings.extend(found.unseen.as_ref().map(|because| {
-        format!("rings that the policy does not name any more could not be looked for: {because}")
-    }));
+    desired.unseen.clone_from(&found.unseen);
     let sought = discover::sought(&desired);
     let observed = discover::observe(cloud, standing.call_as, &sought, found).await;
     let plan = match wish {

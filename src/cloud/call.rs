@@ -34,6 +34,8 @@ pub enum Resources {
     Baselines,
     /// Patch baselines of the account's own that get orgpatch's tag with the call.
     NewBaselines,
+    /// Patch baselines that are given orgpatch's tag.
+    TaggedBaselines,
     /// Patch baselines that have orgpatch's tag.
     OwnBaselines,
     /// The rings' buckets.
@@ -146,7 +148,7 @@ calls! {
     ListTagsForResource, "ssm:ListTagsForResource", ToLook, Baselines;
     // Tags are given with the first of them, and by the second.
     CreatePatchBaseline, "ssm:CreatePatchBaseline", ToChange, NewBaselines;
-    AddTagsToResource, "ssm:AddTagsToResource", ToChange, NewBaselines;
+    AddTagsToResource, "ssm:AddTagsToResource", ToChange, TaggedBaselines;
     UpdatePatchBaseline, "ssm:UpdatePatchBaseline", ToChange, OwnBaselines;
     DeletePatchBaseline, "ssm:DeletePatchBaseline", ToChange, OwnBaselines;
     RemoveTagsFromResource, "ssm:RemoveTagsFromResource", ToChange, OwnBaselines;

@@ -130,6 +130,7 @@ fn named(resources: Resources) -> (&'static str, &'static [&'static str]) {
         ),
         // What is made anew has no ARN yet.
         Resources::NewBaselines => ("NewBaselines", &[]),
+        Resources::TaggedBaselines => ("TaggedBaselines", &["ssm:*:*:patchbaseline/*"]),
         Resources::OwnBaselines => ("OwnBaselines", &["ssm:*:*:patchbaseline/*"]),
         Resources::Baselines => ("Baselines", &["ssm:*:*:patchbaseline/*"]),
         Resources::Buckets => ("Buckets", &["s3:::aws-quicksetup-patchpolicy-*"]),
@@ -143,7 +144,7 @@ fn named(resources: Resources) -> (&'static str, &'static [&'static str]) {
 /// What must be so besides. Baselines have names that nothing can be bound to, so their tag is asked for.
 fn condition(resources: Resources) -> Option<Value> {
     let tag = match resources {
-        Resources::NewBaselines => "aws:RequestTag/orgpatch:policy",
+        Resources::NewBaselines | Resources::TaggedBaselines => "aws:RequestTag/orgpatch:policy",
         Resources::OwnBaselines => "aws:ResourceTag/orgpatch:policy",
         _ => return None,
     };
@@ -161,7 +162,7 @@ struct OnBehalf {
 
 /// For the home stack, and for the management account's own stacks: the permissions that the handlers
 /// of their resource types name in the CloudFormation registry, as far as the templates use them.
-const THROUGH_CLOUDFORMATION: [OnBehalf; 8] = [
+const THROUGH_CLOUDFORMATION: [OnBehalf; 7] = [
     OnBehalf {
         sid: "BucketsOfStacks",
         actions: &[
@@ -206,16 +207,20 @@ const THROUGH_CLOUDFORMATION: [OnBehalf; 8] = [
         patterns: &["iam::*:role/AWS-QuickSetup-*"],
         passed_to: Some("ssm.amazonaws.com"),
     },
+    // Of these actions, only those on tags know associations.
     OnBehalf {
-        sid: "DocumentsOfStacks",
+        sid: "DocumentsAndTagsOfStacks",
         actions: &[
+            "ssm:AddTagsToResource",
             "ssm:CreateDocument",
             "ssm:DeleteDocument",
             "ssm:DescribeDocument",
             "ssm:GetDocument",
+            "ssm:ListTagsForResource",
+            "ssm:RemoveTagsFromResource",
             "ssm:UpdateDocument*",
         ],
-        patterns: &["ssm:*:*:document/QuickSetup-*"],
+        patterns: &["ssm:*:*:document/QuickSetup-*", "ssm:*:*:association/*"],
         passed_to: None,
     },
     OnBehalf {
@@ -235,16 +240,6 @@ const THROUGH_CLOUDFORMATION: [OnBehalf; 8] = [
             "ec2:*:*:instance/*",
             "ssm:*:*:managed-instance/*",
         ],
-        passed_to: None,
-    },
-    OnBehalf {
-        sid: "TagsOfStacks",
-        actions: &[
-            "ssm:AddTagsToResource",
-            "ssm:ListTagsForResource",
-            "ssm:RemoveTagsFromResource",
-        ],
-        patterns: &["ssm:*:*:association/*", "ssm:*:*:document/QuickSetup-*"],
         passed_to: None,
     },
     OnBehalf {

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     ids::{BaselineName, OperatingSystem, RingName},
     plan::{
-        Action, BlockReason, Blocked, Difference, StepId, baseline_difference::of_baselines,
+        Action, BlockReason, Blocked, Difference, Step, StepId, baseline_difference::of_baselines,
         difference, steps::Steps,
     },
     state::{
@@ -175,7 +175,6 @@ pub(super) fn plan_baselines(
     };
     let mut ready = BTreeSet::new();
     let mut blocked = Vec::new();
-    let mut made = 0;
     for (name, spec) in wanted.iter().map(|(name, spec)| (*name, *spec)) {
         let there: Vec<&BaselineMade> = own.named.iter().filter(|b| b.name == *name).collect();
         match there.as_slice() {
@@ -187,7 +186,6 @@ pub(super) fn plan_baselines(
                 };
                 let id = format!("baseline/{name}/create");
                 ready.insert(steps.push(&id, action, "it does not exist", BTreeSet::new()));
-                made += 1;
             }
             [one] => match update(steps, desired, &ring.name, one, spec) {
                 Ok(step) => ready.extend(step),
@@ -206,17 +204,28 @@ pub(super) fn plan_baselines(
     if !blocked.is_empty() {
         return Err(blocked);
     }
-    if own.count + made > MOST {
-        warnings.push(format!(
-            "the account has {} patch baselines of its own in {}, and the ring {} makes {made} more; Systems Manager takes {MOST} unless the quota was raised",
-            own.count, desired.owner.home_region, ring.name
-        ));
-    }
     let unused = of_ring(desired, &ring.name, observed)
         .into_iter()
         .filter(|made| !wanted.contains_key(&made.name))
         .collect();
     Ok(BaselinePlan { ready, unused })
+}
+
+/// Says where all rings together make more than an account may have.
+pub(super) fn quota(
+    desired: &Desired,
+    observed: &Observed,
+    steps: &[Step],
+    warnings: &mut Vec<String>,
+) {
+    let Some(own) = observed.own_baselines.present() else { return };
+    let made = steps.iter().filter(|s| matches!(s.action, Action::CreateBaseline { .. })).count();
+    if made > 0 && own.count + made > MOST {
+        warnings.push(format!(
+            "the account has {} patch baselines of its own in {}, and the policy makes {made} more; Systems Manager takes {MOST} unless the quota was raised, and the ring that comes past it fails. Fewer are made where fewer rings have `approve` or `exceptions`",
+            own.count, desired.owner.home_region
+        ));
+    }
 }
 
 /// Updates a baseline that is there, where it differs.
@@ -284,12 +293,24 @@ pub(super) fn delete_baselines(
     }
 }
 
-/// The baselines that a ring has made.
-pub(super) fn of_ring(
+/// The baselines that a ring that goes has made.
+///
+/// # Errors
+///
+/// Where they could not be read: what is not known must not be taken for nothing.
+pub(super) fn of_ring_that_goes(
     desired: &Desired,
     ring: &RingName,
     observed: &Observed,
-) -> Vec<BaselineMade> {
+) -> Result<Vec<BaselineMade>, Blocked> {
+    match &observed.own_baselines {
+        Seen::Unknown(because) => Err(unread(because)),
+        Seen::Present(_) | Seen::Absent => Ok(of_ring(desired, ring, observed)),
+    }
+}
+
+/// The baselines that a ring has made.
+fn of_ring(desired: &Desired, ring: &RingName, observed: &Observed) -> Vec<BaselineMade> {
     let own = observed.own_baselines.present().into_iter().flat_map(|own| &own.named);
     own.filter(|made| ring_of(&made.tags, &desired.policy).as_ref() == Some(ring))
         .cloned()

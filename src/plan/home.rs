@@ -8,7 +8,8 @@ use crate::{
         Action, BlockReason, Blocked, Difference, StepId, TemplateSource,
         baseline_difference::of_baselines,
         baselines::{
-            self, BaselinePlan, Resolved, ResolvedAll, delete_baselines, of_ring, plan_baselines,
+            self, BaselinePlan, Resolved, ResolvedAll, delete_baselines, of_ring_that_goes,
+            plan_baselines,
         },
         difference,
         stack::{StackPlan, blocked, plan_stack, stuck},
@@ -215,6 +216,7 @@ pub(super) fn plan_home_removal(
     after: &BTreeSet<StepId>,
     warnings: &mut Vec<String>,
 ) -> Result<(), Blocked> {
+    let unused = of_ring_that_goes(desired, &ring.name, observed)?;
     let region: &Region = &desired.owner.home_region;
     let name: &StackName = &ring.names.home_stack;
     let stack = match observed.stack(region, name) {
@@ -222,7 +224,6 @@ pub(super) fn plan_home_removal(
         Seen::Present(stack) => stack,
         Seen::Absent => {
             bucket_without_stack(ring, observed, region)?;
-            let unused = of_ring(desired, &ring.name, observed);
             delete_baselines(steps, &unused, "nothing uses it any more", after);
             return Ok(());
         }
@@ -255,7 +256,6 @@ pub(super) fn plan_home_removal(
     let emptied = empty_buckets(steps, emptied.into_iter(), &after);
     let action = Action::DeleteStack { region: region.clone(), name: name.clone() };
     let deleted = steps.push("home-stack/delete", action, "nothing uses it any more", emptied);
-    let unused = of_ring(desired, &ring.name, observed);
     delete_baselines(steps, &unused, "nothing uses it any more", &BTreeSet::from([deleted]));
     Ok(())
 }

@@ -21,6 +21,7 @@ mod narrow;
 mod own_stacks;
 mod planner;
 mod removal;
+mod sequence;
 mod retry_failed;
 mod stack;
 mod stack_set;

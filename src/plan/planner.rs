@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    ids::{BucketName, Digest, RingName, StackSetName},
+    ids::{BucketName, Digest, StackSetName},
     plan::{
         Action, BlockReason, Blocked, Coverage, Fate, Plan, Purpose, RingOutline, Step, StepId,
-        TemplateSource,
+        TemplateSource, baselines,
         conflict::conflicts,
         coverage::coverage,
         home::{HomePlan, plan_home, plan_home_removal},
         loss::losses,
         own_stacks::plan_own_stacks,
+        sequence::{Draft, RingEnd, in_order},
         stack,
         stack_set::{Scope, SetPlan, blocked, plan_stack_set},
         steps::{Remarks, Steps},
@@ -29,32 +30,16 @@ use crate::{
 /// that is not desired is removed, instances first. What could not be read, or is not owned, is
 /// reported as blocked and not touched, and so is all that depends on it.
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
-    let mut all_steps: Vec<Step> = Vec::new();
     let mut remarks = Remarks { blocked: Vec::new(), warnings: desired.warnings.clone() };
-    let mut ring_before: BTreeSet<StepId> = BTreeSet::new();
-    let mut held_up: Option<HeldUp> = None;
-    for ring in &desired.rings {
+    let drafts = desired.rings.iter().map(|ring| {
         let mut steps = Steps { ring: &ring.name, list: Vec::new() };
-        let by = held_up.as_ref().filter(|_| desired.is_rolled_out());
-        let end = match by {
-            None => plan_ring(&mut steps, desired, ring, observed, &mut remarks),
-            Some(by) => plan_waiting(&mut steps, desired, ring, observed, by, &mut remarks),
-        };
-        held_up = held_up.or(match end {
-            RingEnd::Planned => None,
-            RingEnd::Waits => Some(HeldUp::Waiting),
-            RingEnd::Blocked => Some(HeldUp::Blocked(ring.name.clone())),
-        });
-        for step in &mut steps.list {
-            if step.after.is_empty() {
-                step.after.clone_from(&ring_before);
-            }
-        }
-        if !steps.list.is_empty() {
-            ring_before = last_steps(&steps.list);
-        }
-        all_steps.extend(steps.list);
-    }
+        let mut remarks = Remarks::default();
+        let end = plan_ring(&mut steps, desired, ring, observed, &mut remarks);
+        Draft { ring, steps: steps.list, remarks, end }
+    });
+    let all_steps = in_order(drafts.collect(), desired, observed, &mut remarks);
+    baselines::quota(desired, observed, &all_steps, &mut remarks.warnings);
+    unseen_rings(desired, &mut remarks);
     conflicts(desired, observed, &mut remarks);
     let coverage = coverage(desired, observed, &all_steps);
     assemble(desired, observed, all_steps, remarks, coverage)
@@ -108,57 +93,24 @@ fn outline(ring: &Ring) -> RingOutline {
     }
 }
 
-/// The steps that no other step waits for.
-fn last_steps(steps: &[Step]) -> BTreeSet<StepId> {
-    let waited_for: BTreeSet<&StepId> = steps.iter().flat_map(|step| &step.after).collect();
-    steps.iter().map(|step| &step.id).filter(|id| !waited_for.contains(id)).cloned().collect()
+/// Says what was not looked for. Who takes all of a policy away must know that it was all.
+fn unseen_rings(desired: &Desired, remarks: &mut Remarks) {
+    let Some(because) = &desired.unseen else { return };
+    if desired.is_rolled_out() {
+        remarks.warnings.push(format!(
+            "rings that the policy does not name any more could not be looked for: {because}"
+        ));
+    } else {
+        remarks.blocked.push(Blocked {
+            subject: "rings that the policy does not name any more".to_owned(),
+            because: BlockReason::Unknown(because.clone()),
+        });
+    }
 }
 
 pub(super) fn digest(steps: &[Step], blocked: &[Blocked]) -> Digest {
     // Serialization of these types cannot fail: they hold texts, numbers, lists and maps with text keys.
     Digest::of(serde_json::to_vec(&(steps, blocked)).unwrap_or_default())
-}
-
-/// How far the plan of a ring came.
-enum RingEnd {
-    /// All of it is planned, but for what only people can mend.
-    Planned,
-    /// Something of it runs, so that nothing more can be said.
-    Waits,
-    /// What all of it depends on is blocked.
-    Blocked,
-}
-
-/// What holds up the rings behind.
-enum HeldUp {
-    /// A ring of which something runs.
-    Waiting,
-    /// A ring that is blocked.
-    Blocked(RingName),
-}
-
-/// A ring behind one that is held up: it only waits for what runs of its own.
-fn plan_waiting(
-    steps: &mut Steps<'_>,
-    desired: &Desired,
-    ring: &Ring,
-    observed: &Observed,
-    by: &HeldUp,
-    remarks: &mut Remarks,
-) -> RingEnd {
-    let sets = owned_sets(desired, ring, observed, &mut remarks.blocked);
-    wait_for_running(steps, &sets);
-    let HeldUp::Blocked(other) = by else { return RingEnd::Waits };
-    // Whether it has anything to do at all is asked of a plan of its own.
-    let mut alone = Steps { ring: &ring.name, list: Vec::new() };
-    plan_ring(&mut alone, desired, ring, observed, &mut Remarks::default());
-    if alone.list.iter().any(|step| !step.action.is_wait()) {
-        remarks.blocked.push(Blocked {
-            subject: format!("the ring {}", ring.name),
-            because: BlockReason::BehindAnother(format!("the ring {other} before it is blocked")),
-        });
-    }
-    RingEnd::Blocked
 }
 
 fn plan_ring(
@@ -185,7 +137,14 @@ fn plan_ring(
             match plan_home(steps, desired, ring, deployment, observed, &mut remarks.warnings) {
                 Ok(HomePlan::Ready(ready)) => ready,
                 // What comes behind is planned once it is known what came of the change.
-                Ok(HomePlan::Waiting) => return RingEnd::Waits,
+                Ok(HomePlan::Waiting) => {
+                    // What is only begun with would be planned anew.
+                    steps.list.retain(|step| step.action.is_wait());
+                    for step in &mut steps.list {
+                        step.after.clear();
+                    }
+                    return RingEnd::Waits;
+                }
                 Err(problems) => {
                     steps.list.clear();
                     remarks.blocked.extend(problems);
@@ -323,6 +282,11 @@ pub(super) fn owned_sets<'a>(
                     None
                 }
                 Seen::Present(set) => match Ownership::of(&set.tags, &desired.policy) {
+                    Ownership::Ours if is_of_another(desired, ring, set) => {
+                        let because = "its tags say that it belongs to another ring of the policy";
+                        problems.push(blocked(&name, BlockReason::NotOurs(because.to_owned())));
+                        None
+                    }
                     Ownership::Ours if other_owner(desired, set).is_none() => Some(set),
                     Ownership::Ours => {
                         let owner = other_owner(desired, set).unwrap_or_default();
@@ -339,6 +303,12 @@ pub(super) fn owned_sets<'a>(
             (name, have)
         })
         .collect()
+}
+
+/// Whether a set is another ring's, which has it under a name that this ring would give one too.
+fn is_of_another(desired: &Desired, ring: &Ring, set: &StackSetSeen) -> bool {
+    ring_of(&set.tags, &desired.policy)
+        .is_some_and(|of| of != ring.name && desired.rings.iter().any(|other| other.name == of))
 }
 
 /// The account that a set's override bucket is in, if it is not this one.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     ids::{AccountId, Region, RingName, StackSetName},
     plan::{
-        Action, BlockReason, Blocked, Change, Coverage, Plan, Purpose, Step,
+        Action, BlockReason, Blocked, Change, Coverage, Plan, Purpose, Step, WaitsFor,
         conflict::conflicts,
         coverage::AccountChange,
         planner::{assemble, left_to_people, owned_sets, plan, wait_for_running},
+        sequence::Sequence,
         stack_set::{Outdated, SetPlan, named_through, retry},
         steps::{Chain, Remarks, Steps},
     },
@@ -20,7 +21,7 @@ use crate::{
 ///
 /// Nothing is tried where what every instance needs is not there, or where a conflict stands in the way.
 pub fn retry_failed(desired: &Desired, observed: &Observed) -> Plan {
-    let mut all_steps = Vec::new();
+    let mut sequence = Sequence::default();
     let mut remarks = Remarks::default();
     let mut coverage = Coverage::default();
     let mut left_out = BTreeSet::new();
@@ -39,7 +40,7 @@ pub fn retry_failed(desired: &Desired, observed: &Observed) -> Plan {
             }
         }
         covered(desired, ring, &sets, &steps.list, &mut coverage);
-        all_steps.extend(steps.list);
+        sequence.append(steps.list, WaitsFor::Success);
     }
     conflicts(desired, observed, &mut remarks);
     if !left_out.is_empty() {
@@ -57,7 +58,7 @@ pub fn retry_failed(desired: &Desired, observed: &Observed) -> Plan {
                 .to_owned(),
         );
     }
-    let plan = assemble(desired, observed, all_steps, remarks, coverage);
+    let plan = assemble(desired, observed, sequence.steps, remarks, coverage);
     Plan { purpose: Purpose::Repair, ..plan }
 }
 

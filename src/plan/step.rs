@@ -158,6 +158,19 @@ pub struct Step {
     pub because: String,
     /// The steps that must be done before.
     pub after: BTreeSet<StepId>,
+    /// How well they must have gone.
+    pub waits_for: WaitsFor,
+}
+
+/// How well what a step waits for must have gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsFor {
+    /// No more may have failed than is tolerated.
+    #[default]
+    Success,
+    /// Nothing may have failed: what comes takes something away that others were to get before.
+    AllOfIt,
 }
 
 impl Step {

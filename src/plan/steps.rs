@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     ids::{AccountId, RingName, StackSetName},
-    plan::{Action, Blocked, Step, StepId},
+    plan::{Action, Blocked, Step, StepId, WaitsFor},
 };
 
 /// What a plan says beside its steps.
@@ -37,6 +37,7 @@ impl Steps<'_> {
             action,
             because: because.into(),
             after,
+            waits_for: WaitsFor::Success,
         });
         id
     }

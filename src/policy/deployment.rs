@@ -303,5 +303,7 @@ fn org_paths(organization: &Organization, cover: &Cover) -> Vec<String> {
         .filter_map(|account| organization.account(account))
         .map(|account| &account.parent)
         .collect();
-    whole.chain(direct.into_iter().map(path)).collect()
+    let paths: Vec<String> = whole.chain(direct.into_iter().map(path)).collect();
+    // A condition without a value is none that S3 takes, and nobody is below this.
+    if paths.is_empty() { vec![format!("{}/nobody/", organization.id())] } else { paths }
 }

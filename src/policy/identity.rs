@@ -126,6 +126,7 @@ pub(super) fn desired(
         rings,
         skipped: Vec::new(),
         warnings: Vec::new(),
+        unseen: None,
         names: what_people_say(organization),
     }
 }

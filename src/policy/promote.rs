@@ -227,6 +227,9 @@ pub fn promote(
     }
     if let Extent::UpTo(_) = extent {
         notes.extend(untouched(wish));
+        notes.extend(untouched(giver).map(|lines| {
+            format!("{lines}; where that is less, `{to}` gets patches that `{from}` has not had")
+        }));
     }
     let Some(text) = edit::approve(&policy.text, taker, &extent) else {
         return Err(Unpromoted::Unedited {

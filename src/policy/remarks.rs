@@ -14,6 +14,7 @@ use super::{
     calendars, clocks,
     cover::Cover,
     order,
+    rules::Approve,
     values::{NewAccounts, Policy, RingWish},
 };
 
@@ -35,6 +36,7 @@ pub(super) fn remarks(
         uncalendared(ring).into_iter().for_each(&mut say);
     }
     joiners(policy, organization, covers).into_iter().for_each(&mut say);
+    undated(policy).into_iter().for_each(&mut say);
     boundary(policy).into_iter().for_each(&mut say);
     clocks::clock_changes(&policy.rings, today).into_iter().for_each(&mut say);
     order::order_warnings(policy, today).into_iter().for_each(&mut say);
@@ -53,6 +55,22 @@ fn joiners(policy: &Policy, organization: &Organization, covers: &[Cover]) -> Op
         "accounts that join {} directly are enrolled by the next apply, not by themselves, since something below is {why}",
         paths.join(", ")
     ))
+}
+
+/// Where nobody tells when a patch was released, rings get patches at the same time.
+fn undated(policy: &Policy) -> Option<String> {
+    let dated = |ring: &&RingWish| match ring.approve.as_ref().map(|approve| &approve.value) {
+        Some(Approve::AfterDays(_) | Approve::Until(_)) => true,
+        Some(Approve::Only(_)) | None => false,
+    };
+    let rings: Vec<&str> =
+        policy.rings.iter().filter(dated).map(|ring| ring.name.as_str()).collect();
+    (!rings.is_empty()).then(|| {
+        format!(
+            "`approve` by days or a date changes nothing for debian, raspbian and ubuntu, which do not tell when a patch was released: there what the rules match is approved at once, also in {}",
+            rings.join(", ")
+        )
+    })
 }
 
 /// AWS's own boundary forbids what is needed to see whether a role has its policies.

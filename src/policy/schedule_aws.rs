@@ -58,6 +58,9 @@ pub(super) fn inside<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 /// Reads what stands in `cron(…)`: minute hour day-of-month month day-of-week year.
 pub(super) fn cron(inside: &str) -> Result<Cron, String> {
     let mut fields: Vec<&str> = inside.split_whitespace().collect();
+    if fields.join(" ") != inside {
+        return Err("the fields of a cron expression have one space between them".to_owned());
+    }
     if fields.len() == 7 {
         if fields[0] != "0" {
             return Err(format!(
@@ -166,6 +169,10 @@ fn week_day(field: &str) -> Result<Days, String> {
 pub(super) fn rate(inside: &str) -> Result<(), String> {
     let wrong = || format!("`rate({inside})` is not a number and a unit");
     let (number, unit) = inside.trim().split_once(' ').ok_or_else(wrong)?;
+    let is_plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
+    if !is_plain || format!("{number} {unit}") != inside {
+        return Err(wrong());
+    }
     let number: u32 = number.parse().map_err(|_| wrong())?;
     let (minutes, singular) = match unit.trim() {
         "minute" => (1, true),

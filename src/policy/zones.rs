@@ -104,12 +104,31 @@ fn one(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Timezone>
 
 /// Whether the database has a zone of exactly this name. By itself it does not tell letters from capitals.
 fn is_known(name: &str) -> bool {
-    TimeZone::get(name).is_ok_and(|zone| !zone.is_unknown() && zone.iana_name() == Some(name))
+    is_place(name)
+        && TimeZone::get(name)
+            .is_ok_and(|zone| !zone.is_unknown() && zone.iana_name() == Some(name))
+}
+
+/// Whether a name is that of a place. The database has others too: abbreviations, the machine's own zone,
+/// and offsets whose sign is the other way round.
+fn is_place(name: &str) -> bool {
+    name.contains('/') && !name.starts_with("Etc/")
+}
+
+/// Whether somebody wrote an offset, which is no zone.
+fn is_offset(text: &str) -> bool {
+    let text = text.trim().to_ascii_uppercase();
+    let rest = text.trim_start_matches("ETC/").trim_start_matches("GMT").trim_start_matches("UTC");
+    rest.starts_with(['+', '-']) && rest[1..].starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// The zone that was probably meant: one of this name but for capitals, one of this city, or the nearest.
 fn meant(wrong: &str) -> Option<String> {
-    let names: Vec<String> = tz::db().available().map(|name| name.as_str().to_owned()).collect();
+    if is_offset(wrong) {
+        return None;
+    }
+    let names = tz::db().available().map(|name| name.as_str().to_owned());
+    let names: Vec<String> = names.filter(|name| is_place(name)).collect();
     let words = || WORDS.into_iter().chain(names.iter().map(String::as_str));
     let city = wrong.trim().replace(' ', "_");
     let is_city = |name: &&str| {
@@ -193,7 +212,7 @@ mod tests {
     fn a_zone_is_a_word_or_a_name_of_the_database() {
         assert_eq!(read_one("region"), Ok(Timezone::Region));
         assert_eq!(read_one("UTC"), Ok(Timezone::Utc));
-        for name in ["Europe/Berlin", "Asia/Kathmandu", "America/Argentina/Buenos_Aires", "CET"] {
+        for name in ["Europe/Berlin", "Asia/Kathmandu", "America/Argentina/Buenos_Aires"] {
             assert_eq!(read_one(name), Ok(Timezone::Zone(name.to_owned())));
         }
     }
@@ -210,7 +229,7 @@ mod tests {
         ] {
             assert_eq!(read_one(wrong), Err(Some(format!("Did you mean `{right}`?"))), "{wrong}");
         }
-        for wrong in ["Etc/Unknown", "Mars/Olympus", "+09:00", ""] {
+        for wrong in ["CET", "Etc/GMT+9", "Etc/Unknown", "Mars/Olympus", "+09:00", ""] {
             assert!(read_one(wrong).is_err(), "{wrong}");
         }
     }

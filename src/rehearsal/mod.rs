@@ -185,7 +185,8 @@ async fn look(policy: &Policy, aws: &SimulatedAws, today: Date) -> Result<Look, 
         call_as: standing.call_as,
         regions: &regions,
     };
-    let desired = policy::resolve(policy, surroundings, today).map_err(Unrehearsed::Policy)?;
+    let mut desired = policy::resolve(policy, surroundings, today).map_err(Unrehearsed::Policy)?;
+    desired.unseen.clone_from(&found.unseen);
     let observed =
         discover::observe(aws, standing.call_as, &discover::sought(&desired), found).await;
     let plan = plan::plan(&desired, &observed);

@@ -71,6 +71,7 @@ pub fn plan_json(plan: &Plan) -> Value {
             "words": step_words(step),
             "because": step.because,
             "after": step.after,
+            "waits_for": step.waits_for,
             "action": step.action,
         })).collect::<Vec<_>>(),
         "skipped": skipped.iter().map(|skipped| json!({

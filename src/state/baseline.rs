@@ -63,6 +63,11 @@ impl Baseline {
         for rule in &mut baseline.approval_rules.patch_rules {
             rule.compliance_level.get_or_insert_with(unspecified);
             rule.enable_non_security.get_or_insert(false);
+            // Nothing can be said there, whatever AWS answers.
+            if !self.operating_system.tells_release_dates() {
+                rule.approve_after_days = None;
+                rule.approve_until_date = None;
+            }
         }
         baseline.approved_patches.sort();
         baseline.rejected_patches.sort();

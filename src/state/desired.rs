@@ -64,6 +64,8 @@ pub struct Desired {
     pub skipped: Vec<Skipped>,
     /// What the reader should know before they say yes.
     pub warnings: Vec<String>,
+    /// Why rings that the file names no more may be there unseen, where not all could be looked at.
+    pub unseen: Option<String>,
     /// The path and name of every OU and account that a plan may mention.
     pub names: Names,
 }

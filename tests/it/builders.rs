@@ -208,13 +208,14 @@ impl Stage {
                 call_as: standing.call_as,
                 regions: &regions,
             };
-            let desired = match wish {
+            let mut desired = match wish {
                 Wish::Kept => policy::resolve(&policy, surroundings, self.today)
                     .unwrap_or_else(|problems| panic!("{problems}")),
                 Wish::Removed(additions, logs) => {
                     policy::removal(&policy, surroundings, additions, logs)
                 }
             };
+            desired.unseen.clone_from(&found.unseen);
             let sought = discover::sought(&desired);
             let observed = discover::observe(aws, standing.call_as, &sought, found).await;
             let plan = plan::plan(&desired, &observed);

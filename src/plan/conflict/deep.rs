@@ -190,9 +190,21 @@ impl Other<'_> {
         match (is_same, &self.with) {
             (true, With::PatchGroup { .. }) => Some(How::OtherRules),
             (true, _) => Some(How::OnOurNodes),
-            (false, _) => near.map(|_| How::AtOurTime),
+            // Scans restart nothing.
+            (false, with) => {
+                near.filter(|near| near.what == "install" && !scans(with)).map(|_| How::AtOurTime)
+            }
         }
     }
+}
+
+/// Whether it is known to do nothing but scan.
+fn scans(with: &With) -> bool {
+    matches!(
+        with,
+        With::Association { operation: PatchOperation::Scan, .. }
+            | With::WindowTask { operation: PatchOperation::Scan, .. }
+    )
 }
 
 fn others<'a>(thing: &'a ForeignPatching, known: &BTreeSet<String>) -> Vec<Other<'a>> {

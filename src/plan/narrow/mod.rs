@@ -36,12 +36,10 @@ pub fn narrow(plan: Plan, selection: &Selection) -> Plan {
     let said = remarks(&cut);
     let held_back = plan.narrowed.as_ref().map_or(0, |before| before.held_back) + said.held_back;
     let narrowed = Some(Narrowed { held_back, ..selection.said().clone() });
-    let mut warnings = plan.warnings.clone();
-    for warning in said.warnings {
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
+    // What the selection leaves undone comes first.
+    let mut warnings: Vec<String> = said.warnings;
+    warnings.retain(|warning| !plan.warnings.contains(warning));
+    warnings.extend(plan.warnings.iter().cloned());
     let losses = plan.losses.iter().filter_map(|(account, loss)| {
         let change = coverage.accounts.get(account).filter(|change| change.loses())?;
         let loss = match loss {

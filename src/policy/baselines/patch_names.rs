@@ -92,7 +92,7 @@ fn macos(name: &str) -> Result<(), Mismatch> {
     if let Some(what) = identifier(name) {
         return Err(mismatch(format!("is {what}, and macOS has packages only"), instead));
     }
-    if name.chars().any(char::is_control) {
+    if name.chars().any(|c| c.is_control() || c == ',' || c == ';') {
         return Err(mismatch("has a character that no package's name has", instead));
     }
     Ok(())

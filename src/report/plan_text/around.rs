@@ -37,6 +37,24 @@ pub(super) fn losses(text: &mut String, plan: &Plan, detail: Detail) {
     }
 }
 
+/// Reasons and OUs of skipped accounts that are told one by one.
+const MOST_GROUPS: usize = 40;
+
+/// Each reason once, with how many accounts and OUs it holds for.
+fn by_reason(text: &mut String, groups: &BTreeMap<(String, &str), Vec<&Skipped>>) {
+    let mut reasons: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for ((because, _), accounts) in groups {
+        let (all, ous) = reasons.entry(because.as_str()).or_default();
+        *all += accounts.len();
+        *ous += 1;
+    }
+    let rows = reasons.into_iter().map(|(because, (accounts, ous))| {
+        vec![count(accounts, "account"), format!("in {}", count(ous, "OU")), because.to_owned()]
+    });
+    text.push_str(&columns("  ", rows.collect()));
+    text.push_str("  `--show all` names them\n");
+}
+
 pub(super) fn skipped(text: &mut String, plan: &Plan, detail: Detail) {
     if plan.skipped.is_empty() {
         return;
@@ -49,6 +67,9 @@ pub(super) fn skipped(text: &mut String, plan: &Plan, detail: Detail) {
     let mut groups: BTreeMap<(String, &str), Vec<&Skipped>> = BTreeMap::new();
     for skipped in &plan.skipped {
         groups.entry((skipped.because.to_string(), skipped.ou.as_str())).or_default().push(skipped);
+    }
+    if detail == Detail::Folded && groups.len() > MOST_GROUPS {
+        return by_reason(text, &groups);
     }
     let mut rows = Vec::new();
     for ((because, ou), accounts) in groups {

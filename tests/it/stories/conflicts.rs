@@ -101,11 +101,19 @@ fn deep(stage: &Stage, policy: &str) -> Findings {
 
 /// An association that scans nodes with a tag, without a name that anybody knows.
 fn scan(ring: &str, schedule: &str) -> ForeignPatching {
+    association(PatchOperation::Scan, ring, schedule)
+}
+
+fn install(ring: &str, schedule: &str) -> ForeignPatching {
+    association(PatchOperation::Install, ring, schedule)
+}
+
+fn association(operation: PatchOperation, ring: &str, schedule: &str) -> ForeignPatching {
     ForeignPatching::Association(PatchAssociation {
         id: "0a1b2c3d".to_owned(),
         name: Some("nightly".to_owned()),
         document: "AWS-RunPatchBaseline".to_owned(),
-        operation: PatchOperation::Scan,
+        operation,
         targets: vec![NodeTarget { key: "tag:Ring".to_owned(), values: vec![ring.to_owned()] }],
         schedule: Some(schedule.to_owned()),
         offset_days: 0,
@@ -263,17 +271,20 @@ fn an_association_on_the_same_nodes_is_one_conflict_however_many_accounts_have_i
 #[test]
 fn ten_minutes_apart_on_other_nodes_is_a_warning() {
     let stage = Stage::new(SHOP);
-    // In Dublin the scan is at one o'clock UTC.
-    put(&stage, &["web-1"], "eu-west-1", &scan("green", "cron(10 1 * * ? *)"));
-    put(&stage, &["web-2"], "eu-west-1", &scan("green", "cron(0 13 * * ? *)"));
-    put(&stage, &["orders"], "eu-west-1", &scan("green", "rate(1 day)"));
+    // In Dublin the install is on Sundays at two o'clock UTC, and the scan at one.
+    put(&stage, &["web-1"], "eu-west-1", &install("green", "cron(10 2 ? * SUN *)"));
+    put(&stage, &["web-2"], "eu-west-1", &install("green", "cron(0 13 * * ? *)"));
+    put(&stage, &["orders"], "eu-west-1", &install("green", "rate(1 day)"));
+    // A scan restarts nothing, and neither does ours.
+    put(&stage, &["orders"], "eu-west-1", &scan("green", "cron(10 2 ? * SUN *)"));
+    put(&stage, &["web-2"], "eu-west-1", &install("green", "cron(10 1 ? * MON *)"));
 
     let findings = deep(&stage, &blue());
 
     let [conflict] = findings.conflicts.as_slice() else { panic!("{findings:#?}") };
     assert_eq!(conflict.check, ConflictCheck::Warn);
     assert_eq!(conflict.places.extent(), "1 account × 1 Region");
-    let expected = "within 10 minutes of the scan of ring main";
+    let expected = "within 10 minutes of the install of ring main";
     assert!(conflict.effect.contains(expected), "{}", conflict.effect);
 }
 
@@ -377,7 +388,7 @@ fn conflicts_read_well() {
     put_set(&stage, QUICK_SETUP, &[("ConfigurationOptionsPatchOperation", "ScanAndInstall")]);
     put_set(&stage, HOST_MANAGEMENT, &[]);
     put(&stage, &["web-1", "web-2"], "eu-west-1", &scan("blue", "cron(10 1 * * ? *)"));
-    put(&stage, &["web-1"], "eu-west-1", &scan("green", "cron(10 2 ? * SUN *)"));
+    put(&stage, &["web-1"], "eu-west-1", &install("green", "cron(10 2 ? * SUN *)"));
     put(&stage, &["orders"], "ap-northeast-1", &window("blue"));
     stage.aws.inject(Fault {
         on: On::Next(Call::DescribePatchGroups),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use orgpatch::{
-    cloud::{CloudWrite as _, TemplateFrom},
+    cloud::{Call, CloudWrite as _, TemplateFrom},
     ids::OuId,
     plan::TemplateSource,
     state::{SkipReason, StackSpec},
@@ -167,14 +167,7 @@ fn an_account_that_moves_between_rings_is_shown_with_both() {
 #[test]
 fn a_blocked_ring_holds_up_those_behind_it() {
     let stage = Stage::new(TREE);
-    let foreign = stage.look(RINGS, Wish::Kept).desired.rings[0].names.home_stack.clone();
-    let desired = stage.look(RINGS, Wish::Kept).desired;
-    let spec = StackSpec {
-        name: foreign,
-        tags: BTreeMap::new(),
-        ..desired.rings[0].deployment().unwrap().home.clone()
-    };
-    stage.aws.put_stack(&spec, StackStatus::Settled);
+    occupy_home(&stage, RINGS, 0);
 
     let plan = stage.plan(RINGS);
 
@@ -247,4 +240,88 @@ fn while_a_ring_is_changed_by_somebody_the_rings_behind_wait() {
     assert!(waiting.steps.iter().all(|step| step.action.is_wait()), "{}", words(&waiting));
     stage.carry_out(&edited, Wish::Kept);
     stage.assert_matches(&edited);
+}
+
+/// A foreign stack that has the name of a ring's home stack.
+fn occupy_home(stage: &Stage, text: &str, ring: usize) {
+    let desired = stage.look(text, Wish::Kept).desired;
+    let spec = StackSpec {
+        tags: BTreeMap::new(),
+        ..desired.rings[ring].deployment().unwrap().home.clone()
+    };
+    stage.aws.put_stack(&spec, StackStatus::Settled);
+}
+
+#[test]
+fn no_account_is_taken_out_of_a_ring_for_one_that_is_blocked() {
+    // Production names a baseline that is not there, so nothing of it can be planned.
+    let blocked = edited(
+        RINGS,
+        "    patching: { reboot: never }",
+        "    baselines: { windows: pb-00000000000000000 }",
+    );
+    let stage = Stage::with(TREE, RINGS);
+    let moved = edited(&blocked, "/Workloads/Prod/Pilot]", "/Sandbox]");
+
+    let plan = stage.plan(&moved);
+
+    let pilot = stage.account("pilot-1");
+    assert!(plan.steps.is_empty(), "{}", words(&plan));
+    let said: Vec<String> = plan.blocked.iter().map(|b| b.because.to_string()).collect();
+    assert!(said.iter().any(|because| because.contains("accounts move")), "{said:?}");
+    assert!(!plan.losses.contains_key(&pilot), "{:?}", plan.losses);
+}
+
+#[test]
+fn an_old_ring_stays_until_every_account_has_the_new_one() {
+    let stage = Stage::with(TREE, RINGS);
+    let renamed = format!(
+        "{}rollout: {{ tolerate: 100% }}\n",
+        edited(RINGS, "name: prod", "name: production")
+    );
+    stage.aws.fail_account(&stage.account("web-1"), "The role quota of the account is used up");
+
+    let outcome = stage.carry_out(&renamed, Wish::Kept);
+
+    assert!(outcome.contains("The role quota"), "{outcome}");
+    let sets = stage.aws.stack_sets();
+    assert!(sets.iter().any(|name| name.as_str() == "orgpatch-corp-prod-pinned"), "{sets:?}");
+    stage.aws.heal();
+    stage.carry_out(&renamed, Wish::Kept);
+    stage.assert_matches(&renamed);
+}
+
+#[test]
+fn a_ring_whose_name_another_ring_s_set_has_is_refused() {
+    let stage = Stage::with(TREE, RINGS);
+    let renamed = edited(RINGS, "name: prod", "name: prod-pinned");
+
+    let plan = stage.plan(&renamed);
+
+    let refused = approve(&plan, Removals::UpTo(100)).unwrap_err();
+    assert!(matches!(refused, Refusal::InTheWay(_)), "{refused}");
+    assert!(refused.to_string().contains("another ring of the policy"), "{refused}");
+}
+
+#[test]
+fn rings_that_could_not_be_looked_for_keep_destroy_from_saying_that_all_is_gone() {
+    let stage = Stage::new(TREE);
+    stage.aws.deny_read(Call::ListStacks);
+
+    let plan = stage.removal(RINGS);
+
+    assert!(!plan.is_empty());
+    assert!(plan.blocked[0].subject.contains("does not name any more"), "{:?}", plan.blocked);
+}
+
+#[test]
+fn a_ring_that_covers_nobody_lets_nobody_read_its_file() {
+    let text = edited(RINGS, "[/Workloads/NonProd, /Workloads/Prod/Pilot]", "[/Empty]");
+    let stage = Stage::new(&format!("{TREE}    /Empty\n"));
+
+    let plan = stage.plan(&text);
+
+    stage.apply_all(&plan);
+    stage.assert_matches(&text);
+    assert!(plan.warnings.iter().any(|w| w.contains("staging covers no active account")));
 }
