@@ -17,7 +17,7 @@ use super::{
 /// What a zone can be besides a name of the database.
 const WORDS: [&str; 2] = ["region", "UTC"];
 
-const HELP: &str = "Write `region` (each Region's own zone), `UTC`, or a name of the IANA database, for example `Europe/Berlin`.";
+const HELP: &str = "Write `region` (each Region's own zone), `UTC`, or a place in the IANA database, for example `Europe/Berlin`; abbreviations and offsets are not taken.";
 
 /// The zone that a schedule is meant in, in a Region, with its name.
 pub(super) fn zone<'a>(timezone: &'a Timezone, region: &Region) -> (&'a str, TimeZone) {
@@ -92,7 +92,18 @@ fn one(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Timezone>
         "UTC" => Some(Timezone::Utc),
         name if is_known(name) => Some(Timezone::Zone(name.to_owned())),
         name => {
-            let problem = Problem::at(&place, format!("`{path}`: there is no time zone `{name}`"));
+            let problem = Problem::at(
+                &place,
+                if !is_place(name)
+                    && TimeZone::get(name).is_ok_and(|zone| zone.iana_name() == Some(name))
+                {
+                    format!(
+                        "`{path}`: `{name}` is an abbreviation or an offset, and no place's time zone"
+                    )
+                } else {
+                    format!("`{path}`: there is no time zone `{name}`")
+                },
+            );
             problems.push(match meant(name) {
                 Some(near) => problem.help(format!("Did you mean `{near}`?")),
                 None => problem.help(HELP),
@@ -204,6 +215,13 @@ mod tests {
             .ok_or_else(|| problems.pop().and_then(|problem| problem.help))
     }
 
+    fn read_said(name: &str) -> String {
+        let node = Node { value: Value::Text(name.to_owned()), place: HERE };
+        let mut problems = Vec::new();
+        read(&node, "schedule.timezone", &mut problems);
+        problems.pop().unwrap().message
+    }
+
     fn region(name: &str) -> Region {
         name.parse().unwrap()
     }
@@ -229,6 +247,7 @@ mod tests {
         ] {
             assert_eq!(read_one(wrong), Err(Some(format!("Did you mean `{right}`?"))), "{wrong}");
         }
+        assert!(read_said("Etc/GMT+9").contains("an abbreviation or an offset"));
         for wrong in ["CET", "Etc/GMT+9", "Etc/Unknown", "Mars/Olympus", "+09:00", ""] {
             assert!(read_one(wrong).is_err(), "{wrong}");
         }

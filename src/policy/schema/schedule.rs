@@ -87,12 +87,12 @@ pub(super) fn definitions() -> Value {
         },
         "timezone": timezone(),
         "zone": {
-            "description": "`region` for the zone of each Region, `UTC`, or the IANA name of a zone.",
+            "description": "`region` for the zone of each Region, `UTC`, or a place in the IANA database of time zones.",
             "anyOf": [
                 { "enum": ["region", "UTC"] },
                 {
                     "type": "string",
-                    "pattern": "^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
+                    "pattern": "^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)+$",
                     "examples": ["Europe/Berlin", "Asia/Tokyo"],
                 },
             ],
