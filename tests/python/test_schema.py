@@ -185,7 +185,7 @@ TAKEN = {
     ],
     "schedule.install": ["never", *DAY_TIMES, *[f"cron({cron})" for cron in CRONS]],
     "schedule.timezone": [
-        *["UTC", "region", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+1", "America/Port-au-Prince"],
+        *["UTC", "region", "Europe/Berlin", "America/Argentina/Buenos_Aires", "America/Port-au-Prince"],
         *[{"eu-west-1": "Europe/Berlin", "default": "region"}, {"eu-west-1": "UTC"}],
     ],
     "schedule.calendars": [[], [CALENDAR]],
