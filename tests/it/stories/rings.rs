@@ -285,14 +285,10 @@ fn an_old_ring_stays_until_every_account_has_the_new_one() {
 
     assert!(outcome.contains("The role quota"), "{outcome}");
     let sets = stage.aws.stack_sets();
-    assert!(sets.iter().any(|name| name.as_str() == "orgpatch-corp-prod-pinned"), "{sets:?}");
-    // Nor has an account lost the old one that has the new one already.
-    let rest = stage.plan(&renamed);
-    let is_left = rest.steps.iter().any(|step| match &step.action {
-        Action::RemoveInstances { targets, .. } => targets.accounts.len() > 1,
-        _ => false,
-    });
-    assert!(is_left, "{rest:#?}");
+    // Nor has an account lost the old one that has the new one already: those in the other set fail nothing.
+    for old in ["orgpatch-corp-prod", "orgpatch-corp-prod-pinned"] {
+        assert!(sets.contains(&parsed(old)), "{sets:?}");
+    }
     stage.aws.heal();
     stage.carry_out(&renamed, Wish::Kept);
     stage.assert_matches(&renamed);
